@@ -1,0 +1,5 @@
+"""`python -m vaestro`."""
+
+from vaestro.cli.main import main
+
+main()

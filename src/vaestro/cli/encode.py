@@ -1,0 +1,36 @@
+"""vaestro encode"""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from cyclopts import Parameter
+
+from vaestro.cli.output import Json, Out, finish, require_parent
+from vaestro.data.export import read_samples
+from vaestro.experiments.run import load
+from vaestro.foundation.errors import DataError
+from vaestro.foundation.files import new_file
+
+
+def encode(
+    run: Path,
+    *,
+    out: Out,
+    split: Annotated[str, Parameter(help="train, validation or test.")] = "test",
+    data: Annotated[Path | None, Parameter(help="A file of samples instead of a split.")] = None,
+    json: Json = False,
+) -> None:
+    """Write latents to an .npz file: mean, log_variance, kl (all samples x latents), labels."""
+    if out.suffix != ".npz":
+        raise DataError(f"--out {out}: latents are written as .npz; give a name that ends so")
+    require_parent(out)
+    loaded = load(run)
+    encoded = loaded.encode(split, None if data is None else read_samples(data, loaded.spec))
+    arrays: dict[str, Any] = {
+        name: value.numpy() for name, value in encoded._asdict().items() if value is not None
+    }
+    with new_file(out) as staging:
+        np.savez_compressed(staging, allow_pickle=False, **arrays)
+    record = {"run": str(run), "out": str(out), "n": len(encoded.mean), "latent": loaded.vae.latent}
+    finish(record, f"{record['n']} latents of {record['latent']} dimensions in {out}", json)

@@ -1,0 +1,40 @@
+"""vaestro evaluate"""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from vaestro.cli.output import Json, finish
+from vaestro.data.export import read_samples
+from vaestro.experiments.run import load
+
+
+def evaluate(
+    run: Path,
+    *,
+    split: Annotated[str, Parameter(help="train, validation or test.")] = "test",
+    data: Annotated[Path | None, Parameter(help="A file of samples instead of a split.")] = None,
+    samples: Annotated[int, Parameter(help="Importance samples for the NLL.")] = 64,
+    json: Json = False,
+) -> None:
+    """Measure a run on a split: one record, all in nats per sample."""
+    loaded = load(run)
+    x = None if data is None else read_samples(data, loaded.spec)
+    record = loaded.evaluate(split, x, samples)
+    loaded.keep_evaluation(record)
+    finish(record, _prose(record), json)
+
+
+def _prose(record: dict[str, object]) -> str:
+    names = ("elbo", "nll", "data_term", "prior_term", "mse", "live_dimensions")
+    more = ("mutual_information", "prior_mismatch", "bits_per_dimension", "n")
+    rows = [(name, record[name]) for name in (*names, *more)]
+    lines = [f"{name:>20}  {_shown(value)}" for name, value in rows]
+    return "\n".join([f"{record['run']}, {record['split']} split, nats per sample:", *lines])
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "not defined"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,38 @@
+"""vaestro interpolate"""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from vaestro.cli.output import Json, Out, finish, require_parent
+from vaestro.data.export import write_rows
+from vaestro.experiments.run import load
+from vaestro.foundation.errors import DataError
+from vaestro.generation.traversals import interpolate as walk
+
+
+def interpolate(
+    run: Path,
+    *,
+    out: Out,
+    split: Annotated[str, Parameter(help="train, validation or test.")] = "test",
+    n: Annotated[int, Parameter(help="How many pairs, one a row.")] = 8,
+    steps: Annotated[int, Parameter(help="Pictures a row, both ends included.")] = 8,
+    json: Json = False,
+) -> None:
+    """Write straight lines through the latent space between pairs of held-out samples."""
+    require_parent(out)
+    if steps < 2 or n < 1:
+        raise DataError(f"--n {n} --steps {steps}: at least 1 pair and 2 steps are needed")
+    loaded = load(run)
+    means = loaded.encode(split).mean
+    if len(means) < 2 * n:
+        raise DataError(
+            f"--n {n} needs {2 * n} samples and the {split} split has {len(means)}; "
+            f"give at most --n {len(means) // 2}"
+        )
+    samples = walk(loaded.vae, means[:n], means[n : 2 * n], steps)
+    write_rows(out, samples.numpy(), loaded.spec)
+    record = {"run": str(run), "out": str(out), "n": n, "steps": steps}
+    finish(record, f"{n} interpolations of {steps} steps in {out}", json)

@@ -1,0 +1,85 @@
+"""`vaestro`: commands are loaded only when called, so `vaestro --help` loads no torch."""
+
+import sys
+
+from cyclopts import App, CycloptsError
+
+COMMANDS = {
+    "train": "vaestro.cli.train:train",
+    "evaluate": "vaestro.cli.evaluate:evaluate",
+    "reconstruct": "vaestro.cli.reconstruct:reconstruct",
+    "sample": "vaestro.cli.sample:sample",
+    "encode": "vaestro.cli.encode:encode",
+    "decode": "vaestro.cli.decode:decode",
+    "traverse": "vaestro.cli.traverse:traverse",
+    "interpolate": "vaestro.cli.interpolate:interpolate",
+    "report": "vaestro.cli.report:report",
+    "recipes": "vaestro.cli.recipes:recipes",
+}
+HELP = {
+    "train": "Train a recipe into a run folder, or go on with one (--resume).",
+    "evaluate": "Measure a run on a split: ELBO, NLL, both terms, latent space.",
+    "reconstruct": "Write originals and reconstructions to a file.",
+    "sample": "Write samples from the prior to a file.",
+    "encode": "Write the latents of a split or of your data to an .npz file.",
+    "decode": "Write the samples that latents stand for to a file.",
+    "traverse": "Write what each latent dimension does to a file.",
+    "interpolate": "Write straight lines between held-out samples to a file.",
+    "report": "Write a run's report.html again.",
+    "recipes": "List the built-in recipes, or print one.",
+}
+
+
+def build() -> App:
+    """The application with every command registered by name."""
+    app = App(
+        name="vaestro",
+        help="Train variational autoencoders that do not silently die.",
+        version=_version,
+    )
+    for name, target in COMMANDS.items():
+        app.command(target, name=name, help=HELP[name])
+    data = App(name="data", help="List and describe data sets.")
+    data.command("vaestro.cli.data:listing", name="list", help="List what can be trained on.")
+    data.command("vaestro.cli.data:show", name="show", help="Describe a data set, file or folder.")
+    app.command(data)
+    return app
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run one command. Exits 0 when it did its work, 2 on bad input, 1 otherwise."""
+    try:
+        code = build()(
+            arguments, exit_on_error=False, print_error=False, result_action="return_value"
+        )
+    except CycloptsError as fault:
+        _fail(str(fault), 2)
+    except KeyboardInterrupt:
+        _fail("interrupted", 1)
+    except BrokenPipeError:
+        sys.exit(1)
+    except Exception as fault:
+        _fail_known(fault)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail_known(fault: Exception) -> None:
+    """One line for a known fault; an unknown one is ours and keeps its traceback."""
+    from vaestro.foundation.errors import UserError, VaestroError
+
+    if isinstance(fault, UserError):
+        _fail(str(fault), 2)
+    if isinstance(fault, (VaestroError, OSError, MemoryError)):
+        _fail(str(fault) or type(fault).__name__, 1)
+    raise fault
+
+
+def _fail(message: str, code: int) -> None:
+    print("error:", " ".join(message.split()), file=sys.stderr)
+    sys.exit(code)
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("vaestro")

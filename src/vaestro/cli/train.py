@@ -1,0 +1,49 @@
+"""vaestro train"""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from vaestro.cli.output import Assignments, Json, finish
+from vaestro.cli.progress import TerminalDisplay
+from vaestro.experiments import train as training
+from vaestro.experiments.recipe import Recipe, apply, read_recipe
+from vaestro.foundation.errors import RunFolderError
+from vaestro.reports.page import write_report
+from vaestro.runs.folder import next_free
+
+
+def train(
+    recipe: str | None = None,
+    *,
+    run: Annotated[Path | None, Parameter(help="The run folder.")] = None,
+    resume: Annotated[bool, Parameter(negative="", help="Go on with the run in --run.")] = False,
+    set_: Assignments = None,
+    json: Json = False,
+) -> int:
+    """Train a recipe into a run folder.
+
+    RECIPE is a built-in name (see `vaestro recipes`) or a YAML file; digits when left out.
+    With --resume it is the run's own recipe when left out.
+    """
+    assignments = set_ or []
+    display = TerminalDisplay()
+    try:
+        if resume:
+            if run is None:
+                raise RunFolderError("--resume needs --run: the folder of the run to go on with")
+
+            def wanted(stored: Recipe) -> Recipe:
+                return apply(stored if recipe is None else read_recipe(recipe), assignments)
+
+            summary = training.resume(run, wanted, display)
+        else:
+            chosen = read_recipe(recipe or "digits", assignments)
+            root = run or next_free(Path("runs"), chosen.name)
+            summary = training.start(chosen, root, display)
+    finally:
+        display.close()
+    report = write_report(Path(summary["run"]))
+    finish(summary, f"{summary['sentence']}\nreport: {report}", json)
+    return 0 if summary["status"] in ("finished", "stopped_early") else 1

@@ -1,0 +1,67 @@
+"""ELBO terms and the importance-weighted NLL of each sample of a split.
+
+Shape letters: B batch, S importance samples, C a chunk of them, K latents.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from vaestro.foundation.randomness import Stream, generator
+from vaestro.foundation.samples import Batch
+from vaestro.metrics.importance import Marginal, marginal_log_prob
+from vaestro.models.vae import VAE
+
+CHUNK_ELEMENTS = 4_000_000
+"""How many decoder outputs are held at once: bounds the memory for any S."""
+
+
+class Likelihoods(NamedTuple):
+    """Per sample, in nats, (N,), float64: data term, prior term, -log p(x) and its MC variance."""
+
+    data_term: Tensor
+    prior_term: Tensor
+    nll: Tensor | None
+    nll_variance: Tensor | None
+    squared_error: Tensor
+
+
+@torch.inference_mode()
+def likelihoods(vae: VAE, batches: Iterable[Batch], samples: int, seed: int) -> Likelihoods:
+    """Every figure of each sample; `samples` = S. A deterministic posterior has no NLL."""
+    rows: list[tuple[Tensor, ...]] = []
+    for number, batch in enumerate(batches):
+        random = generator(seed, Stream.EVALUATION, number, device=batch.x.device)
+        noise = torch.randn(
+            len(batch.x), vae.latent, generator=random, device=batch.x.device, dtype=batch.x.dtype
+        )
+        result = vae(batch.x, noise)
+        error = vae.transform.invert(batch.x) - vae.generate(result.posterior.mean)
+        row = (-result.log_likelihood, result.kl.sum(1), error.square().flatten(1).sum(1))
+        if vae.head.stochastic:
+            marginal = _marginal(vae, batch.x, samples, random)
+            row = (*row, -marginal.log_prob, marginal.variance)
+        rows.append(tuple(value.double().cpu() for value in row))
+    data, prior, squared, *nll = (torch.cat(column) for column in zip(*rows, strict=True))
+    return Likelihoods(data, prior, *(nll or (None, None)), squared)
+
+
+def _marginal(vae: VAE, x: Tensor, samples: int, random: torch.Generator) -> Marginal:
+    """log p(x) with the posterior as proposal, a chunk of importance samples at a time."""
+    posterior = vae.encode(x)
+    chunk = max(1, CHUNK_ELEMENTS // x.numel())
+    log_weights = []
+    for start in range(0, samples, chunk):
+        size = min(chunk, samples - start)
+        noise = torch.randn(
+            size, *posterior.mean.shape, generator=random, device=x.device, dtype=x.dtype
+        )
+        z = posterior.sample(noise)
+        repeated = x.expand(size, *x.shape).flatten(0, 1)
+        outputs = vae.decode(z.flatten(0, 1))
+        log_x = vae.likelihood.log_prob(repeated, outputs).unflatten(0, (size, len(x)))
+        log_weights.append(log_x + vae.prior.log_prob(z) - posterior.log_prob(z))
+    marginal = marginal_log_prob(torch.cat(log_weights))
+    return Marginal(marginal.log_prob + vae.transform.log_det.double(), marginal.variance)

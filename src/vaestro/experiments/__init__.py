@@ -1,0 +1,1 @@
+"""From a recipe to parts, from parts to a run, and back from a run folder."""

@@ -1,0 +1,123 @@
+"""From a recipe to parts: data, transform, model, objective, task.
+
+The transform is fitted on the training split and applied once, here; no step transforms again.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from vaestro.data.dataset import DataSet
+from vaestro.data.source import load_data
+from vaestro.data.split import Split, split
+from vaestro.data.stream import BatchStream, Samples
+from vaestro.experiments.recipe import Recipe
+from vaestro.foundation.errors import RecipeError
+from vaestro.foundation.samples import Batch, SampleSpec
+from vaestro.foundation.schedules import Horizon
+from vaestro.models.vae import VAE, build_vae
+from vaestro.probability.objective import Objective
+from vaestro.training.elbo import ElboTask
+from vaestro.training.optimiser import build_optimiser
+from vaestro.training.plan import Plan
+from vaestro.training.state import Meter, TrainState
+from vaestro.transforms.kinds import fit
+from vaestro.transforms.transform import Transform
+
+EVALUATION_BATCH = 500
+
+
+@dataclass(frozen=True)
+class Material:
+    """The data of a recipe, split and in model space."""
+
+    data: DataSet
+    split: Split
+    spec: SampleSpec
+    transform: Transform
+    samples: dict[str, Samples]
+
+    def batches(self, name: str, most: int | None = None) -> Callable[[], Iterable[Batch]]:
+        """A function giving the batches of split `name` anew at each call, in order."""
+        samples = self.samples[name] if most is None else self.samples[name].first(most)
+        return lambda: samples.in_order(EVALUATION_BATCH)
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """Everything one run needs."""
+
+    recipe: Recipe
+    plan: Plan
+    material: Material
+    vae: VAE
+    task: ElboTask
+    stream: BatchStream
+    horizon: Horizon
+
+    def fresh_state(self) -> TrainState:
+        """The state before the first step."""
+        device = torch.device(self.plan.device)
+        return TrainState(
+            module=self.vae,
+            optimiser=build_optimiser(self.recipe.training, self.vae),
+            control=self.task.initial_control(device),
+            meter=Meter.empty(self.vae.latent, device),
+        )
+
+
+def prepare(recipe: Recipe, plan: Plan, data: DataSet | None = None) -> Material:
+    """Load, split and transform the data of `recipe` (or `data` in their place).
+
+    Raises DataError or RecipeError before anything is written.
+    """
+    data = load_data(recipe.data) if data is None else data
+    parts = split(data, recipe.split)
+    stored = {name: Samples.of(data, parts.of(name), plan.device, plan.dtype) for name in NAMES}
+    transform = fit(
+        recipe.transform, (b.x for b in stored["train"].in_order(EVALUATION_BATCH)), data.spec
+    ).to(plan.device, plan.dtype)
+    if not transform.is_identity:
+        stored = {name: part.mapped(transform.apply) for name, part in stored.items()}
+    spec = data.spec if transform.is_identity else replace(data.spec, values="real", levels=None)
+    return Material(data, parts, spec, transform, stored)
+
+
+NAMES = ("train", "validation", "test")
+
+
+def assemble(recipe: Recipe, plan: Plan, data: DataSet | None = None) -> Assembly:
+    """Build every part of a run. Raises UserError in one line when the parts do not fit."""
+    material = prepare(recipe, plan, data)
+    stream = BatchStream(material.samples["train"], recipe.training.batch_size, recipe.seed)
+    horizon = Horizon(recipe.training.epochs * stream.steps_per_epoch, stream.steps_per_epoch)
+    mean = training_mean(material.batches("train")())
+    vae = build_vae(recipe.model, material.spec, material.transform, mean.cpu(), recipe.seed)
+    vae = vae.to(plan.device, plan.dtype)
+    if plan.memory_format == "channels_last":
+        if len(material.spec.shape) != 3:
+            raise RecipeError(
+                f"training.channels_last=true needs images, and the samples have shape "
+                f"{material.spec.shape}; give training.channels_last=false"
+            )
+        vae = vae.to(memory_format=torch.channels_last)
+    objective = Objective(
+        recipe.objective,
+        material.spec.elements,
+        recipe.model.latent,
+        recipe.training.batch_size,
+        horizon,
+    )
+    task = ElboTask(vae, objective, plan, recipe.seed)
+    return Assembly(recipe, plan, material, vae, task, stream, horizon)
+
+
+def training_mean(batches: Iterable[Batch]) -> Tensor:
+    """The mean sample (*), summed in 64 bits."""
+    total, count = torch.zeros(()), 0
+    for batch in batches:
+        total = total.to(batch.x.device) + batch.x.double().sum(0)
+        count += len(batch.x)
+    return (total / count).float()

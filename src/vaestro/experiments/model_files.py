@@ -1,0 +1,68 @@
+"""model/: the trained model without its training state, loadable without the data.
+
+config.json        the model's recipe, the sample spec, the transform, the source of the weights
+model.safetensors  parameters and buffers
+"""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from vaestro.experiments.recipe import Recipe
+from vaestro.foundation.errors import CheckpointError, RunFolderError
+from vaestro.foundation.files import new_directory, read_json, write_json
+from vaestro.foundation.samples import SampleSpec
+from vaestro.models.config import ModelConfig
+from vaestro.models.vae import VAE, build_vae
+from vaestro.training.state import check_weights
+from vaestro.transforms.kinds import unfitted
+
+
+def save_model(folder: Path, vae: VAE, recipe: Recipe, spec: SampleSpec) -> None:
+    """Write model/ whole or not at all. `spec` is that of the natural samples."""
+    with new_directory(folder) as staging:
+        weights = {n: t.detach().cpu().contiguous() for n, t in vae.state_dict().items()}
+        save_file(weights, staging / "model.safetensors")
+        write_json(
+            staging / "config.json",
+            {
+                "model": recipe.model.plain(),
+                "transform": recipe.transform.plain(),
+                "spec": asdict(spec),
+                "dtype": str(next(vae.parameters()).dtype).removeprefix("torch."),
+            },
+        )
+
+
+def load_model(folder: Path) -> tuple[VAE, SampleSpec]:
+    """The model in `folder` (a run's model/) in eval mode, and the spec of its natural samples.
+
+    Raises RunFolderError when it is missing and CheckpointError when it does not fit.
+    """
+    if not (folder / "config.json").is_file():
+        raise RunFolderError(
+            f"{folder} holds no model; the run has not finished: "
+            "go on with `vaestro train --run ... --resume`"
+        )
+    config = read_json(folder / "config.json")
+    spec = SampleSpec(**{**config["spec"], "shape": tuple(config["spec"]["shape"])})
+    recipe = Recipe.parse(
+        {"data": "digits", "model": config["model"], "transform": config["transform"]}
+    )
+    vae = empty_vae(recipe.model, recipe, spec).to(getattr(torch, config["dtype"]))
+    try:
+        weights = load_file(folder / "model.safetensors")
+    except Exception as fault:
+        raise CheckpointError(f"{folder}/model.safetensors is damaged ({fault})") from None
+    check_weights(vae, weights)
+    vae.load_state_dict(weights)
+    return vae.eval(), spec
+
+
+def empty_vae(config: ModelConfig, recipe: Recipe, spec: SampleSpec) -> VAE:
+    """A model of the right shapes whose weights are about to be loaded."""
+    transform = unfitted(recipe.transform, spec)
+    inner = spec if transform.is_identity else transform.model_spec(spec)
+    return build_vae(config, inner, transform, torch.full(inner.shape, 0.5), seed=0)

@@ -1,0 +1,116 @@
+"""The recipe: everything that defines a run, as typed, frozen data; YAML on disk."""
+
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from vaestro.data.source import DataConfig
+from vaestro.data.split import SplitConfig
+from vaestro.foundation.config import Config, differences, edited, nearest, read_yaml, write_yaml
+from vaestro.foundation.errors import RecipeError
+from vaestro.foundation.schedules import depends_on_run_length
+from vaestro.models.config import ModelConfig
+from vaestro.probability.objective import ObjectiveConfig
+from vaestro.training.config import TrainingConfig
+from vaestro.transforms.kinds import TransformConfig
+from vaestro.transforms.identity import NoneConfig
+
+
+class Recipe(Config):
+    """A whole run. `name` and `about` describe it; every other field changes what is computed."""
+
+    name: str = Field(default="recipe", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)
+    about: str = ""
+    seed: int = Field(default=0, ge=0)
+    data: DataConfig
+    split: SplitConfig = SplitConfig()
+    transform: TransformConfig = NoneConfig()
+    model: ModelConfig = ModelConfig()
+    objective: ObjectiveConfig = ObjectiveConfig()
+    training: TrainingConfig = TrainingConfig()
+
+    def to_yaml(self) -> str:
+        """The recipe as YAML; reading it back gives an equal recipe."""
+        return write_yaml(self.plain())
+
+
+def built_in() -> list[str]:
+    """The names of the built-in recipes."""
+    folder = resources.files("vaestro.experiments") / "recipes"
+    return sorted(f.name.removesuffix(".yaml") for f in folder.iterdir() if f.name.endswith(".yaml"))
+
+
+def read_recipe(source: str | Path, assignments: Sequence[str] = ()) -> Recipe:
+    """The recipe of a built-in name or a YAML path, with `field.path=value` edits applied.
+
+    Raises RecipeError in one line for an unknown name, a missing file, bad YAML, an unknown field
+    or an illegal value.
+    """
+    values = read_yaml(_text(str(source)), str(source))
+    if not isinstance(values, dict):
+        raise RecipeError(f"{source} is not a recipe: a mapping of fields is needed")
+    recipe = Recipe.parse(values)
+    return apply(recipe, assignments) if assignments else recipe
+
+
+def apply(recipe: Recipe, assignments: Sequence[str]) -> Recipe:
+    """`recipe` with `field.path=value` edits applied in order."""
+    return Recipe.parse(edited(recipe.plain(), tuple(assignments)))
+
+
+def require_same(stored: Recipe, wanted: Recipe) -> None:
+    """Raise RecipeError naming the fields in which a resumed run's recipe was changed.
+
+    A larger training.epochs is allowed; so are fields that decide only when files are written.
+    """
+    changed = [p for p in differences(stored.plain(), wanted.plain()) if p not in MAY_CHANGE]
+    if wanted.training.epochs < stored.training.epochs:
+        changed.append("training.epochs (a smaller number)")
+    if changed:
+        raise RecipeError(
+            f"--resume with a changed recipe: {', '.join(changed)}; a resumed run keeps its recipe "
+            "(only training.epochs may grow): leave these as they were, or start a new run"
+        )
+
+
+MAY_CHANGE = {
+    "about",
+    "training.epochs",
+    "training.checkpoint_seconds",
+    "training.checkpoint_steps",
+}
+
+
+def changed_by_more_epochs(recipe: Recipe) -> bool:
+    """Whether a longer run would have differed from its start (a schedule spans the whole run)."""
+    return depends_on_run_length(recipe)
+
+
+def _text(source: str) -> str:
+    names = built_in()
+    if source in names:
+        return (resources.files("vaestro.experiments") / "recipes" / f"{source}.yaml").read_text()
+    path = Path(source)
+    if path.is_file():
+        try:
+            return path.read_text()
+        except (OSError, UnicodeDecodeError) as fault:
+            raise RecipeError(f"{source} cannot be read as text: {fault}") from None
+    if path.suffix in (".yaml", ".yml") or "/" in source:
+        raise RecipeError(f"there is no recipe file {source}; built in: {', '.join(names)}")
+    raise RecipeError(f"there is no recipe {source!r}; {nearest(source, names)}")
+
+
+def summary(recipe: Recipe) -> dict[str, Any]:
+    """One row about a recipe for listings."""
+    return {
+        "name": recipe.name,
+        "about": recipe.about,
+        "data": recipe.data.kind,
+        "likelihood": recipe.model.likelihood.kind,
+        "latent": recipe.model.latent,
+        "epochs": recipe.training.epochs,
+    }

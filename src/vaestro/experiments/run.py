@@ -1,0 +1,125 @@
+"""A finished (or stopped) run, loaded from its folder."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vaestro.data.stream import Samples
+from vaestro.evaluation.encode import Encoded, encode_split
+from vaestro.evaluation.evaluate import evaluate
+from vaestro.experiments.assemble import EVALUATION_BATCH, Material, prepare
+from vaestro.experiments.model_files import load_model
+from vaestro.experiments.recipe import Recipe, read_recipe
+from vaestro.foundation.errors import DataError
+from vaestro.foundation.files import write_json
+from vaestro.foundation.samples import Batch, SampleSpec
+from vaestro.generation.sampling import decode_all, sample
+from vaestro.models.vae import VAE
+from vaestro.runs.folder import RunFolder
+from vaestro.training.plan import Plan, choose
+
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A trained model with its recipe and, when asked for, its data. Loading trains nothing."""
+
+    folder: RunFolder
+    recipe: Recipe
+    vae: VAE
+    spec: SampleSpec
+    plan: Plan
+
+    @cached_property
+    def material(self) -> Material:
+        """The run's own data, split as in training."""
+        return prepare(self.recipe, self.plan)
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """What `vaestro train --json` printed ({} while the run is going)."""
+        return self.folder.read_summary() or {}
+
+    def batches(
+        self, split: str = "test", x: np.ndarray | None = None, most: int | None = None
+    ) -> Callable[[], Iterable[Batch]]:
+        """Model-space batches of a split, or of natural samples `x` (N, *) in its place.
+
+        Raises DataError for an unknown or empty split or a wrong shape.
+        """
+        if x is not None:
+            samples = self._samples_of(x)
+            samples = samples if most is None else samples.first(most)
+            return lambda: samples.in_order(EVALUATION_BATCH)
+        if split not in SPLITS:
+            raise DataError(f"there is no split {split!r}; legal: {', '.join(SPLITS)}")
+        if len(self.material.split.of(split)) == 0:
+            raise DataError(f"the {split} split is empty (split.{split}=0); legal: another --split")
+        return self.material.batches(split, most)
+
+    def evaluate(
+        self, split: str = "test", x: np.ndarray | None = None, samples: int = 64, seed: int = 0
+    ) -> dict[str, Any]:
+        """The evaluation record of a split, or of natural samples `x`."""
+        record = evaluate(self.vae, self.batches(split, x), samples, seed)
+        return {"run": str(self.folder.root), "split": "data" if x is not None else split, **record}
+
+    def keep_evaluation(self, record: dict[str, Any]) -> None:
+        """Write evaluation.json."""
+        write_json(self.folder.evaluation, record)
+
+    def sample(self, count: int, seed: int = 0, noise: bool = False) -> np.ndarray:
+        """`count` samples (N, *) from the prior, in natural units."""
+        drawn: np.ndarray = sample(self.vae, count, seed, noise).numpy()
+        return drawn
+
+    def encode(self, split: str = "test", x: np.ndarray | None = None) -> Encoded:
+        """Posterior means, log-variances and KLs of a split or of natural samples `x`."""
+        return encode_split(self.vae, self.batches(split, x))
+
+    def decode(self, z: np.ndarray) -> np.ndarray:
+        """Natural samples (N, *) of latents z: (N, K). Raises DataError for another K."""
+        if z.ndim != 2 or z.shape[1] != self.vae.latent:
+            raise DataError(
+                f"latents have shape {z.shape} and the model needs (samples, {self.vae.latent})"
+            )
+        decoded: np.ndarray = decode_all(self.vae, torch.from_numpy(z).float()).numpy()
+        return decoded
+
+    @torch.inference_mode()
+    def reconstruct(
+        self, split: str = "test", x: np.ndarray | None = None, most: int | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """(originals, reconstructions), both (N, *) in natural units, through the posterior mean."""
+        originals: list[Tensor] = []
+        copies: list[Tensor] = []
+        for batch in self.batches(split, x, most)():
+            originals.append(self.vae.transform.invert(batch.x).cpu())
+            copies.append(self.vae.generate(self.vae.encode(batch.x).mean).cpu())
+        return torch.cat(originals).numpy(), torch.cat(copies).numpy()
+
+    def _samples_of(self, x: np.ndarray) -> Samples:
+        if x.shape[1:] != self.spec.shape:
+            raise DataError(
+                f"the data have shape {x.shape[1:]} and the run was trained on {self.spec.shape}"
+            )
+        samples = Samples.natural(x, self.plan.device, self.plan.dtype)
+        transform = self.vae.transform
+        return samples if transform.is_identity else samples.mapped(transform.apply)
+
+
+def load(root: str | Path) -> Run:
+    """The run in the folder `root`. Raises RunFolderError or CheckpointError in one line."""
+    folder = RunFolder(Path(root))
+    folder.require_run()
+    recipe = read_recipe(folder.recipe)
+    vae, spec = load_model(folder.model)
+    plan = choose(recipe.training.model_copy(update={"device": "auto"}))
+    return Run(folder, recipe, vae.to(plan.device, plan.dtype), spec, plan)

@@ -1,0 +1,1 @@
+"""Ground floor: errors, configuration, randomness, schedules, samples, files. Imports nothing of ours."""

@@ -1,0 +1,244 @@
+"""Typed, frozen configuration: parsed from YAML, edited by dotted path, refused with a reason."""
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Self
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+
+from vaestro.foundation.errors import RecipeError, one_line
+
+
+class Config(BaseModel):
+    """Base of every configuration: frozen, unknown keys refused, numbers finite."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False
+    )
+
+    @classmethod
+    def parse(cls, values: Any) -> Self:
+        """Build from plain values; raises RecipeError with one line about the first fault."""
+        try:
+            return cls.model_validate(values)
+        except ValidationError as fault:
+            raise RecipeError(_describe(cls, values, fault)) from None
+
+    def plain(self) -> dict[str, Any]:
+        """The configuration as plain dicts, lists, strings and numbers."""
+        return self.model_dump(mode="json")
+
+
+def _by_kind(value: Any) -> Any:
+    return {"kind": value} if isinstance(value, str) else value
+
+
+ByKind = BeforeValidator(_by_kind)
+"""Lets a part be given by its kind alone: `likelihood: bernoulli` is `{kind: bernoulli}`."""
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, int) else value
+
+
+Widths = Annotated[tuple[int, ...], BeforeValidator(_listed)]
+"""Sizes of a stack of layers, each at least 1; one number stands for a stack of one."""
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe YAML in which 1e-3 is a number, as in YAML 1.2, not a string."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [rule for rule in rules if rule[0] != "tag:yaml.org,2002:float"]
+    for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(
+        r"^[-+]?(?:[0-9]+\.[0-9]*(?:[eE][-+]?[0-9]+)?|[0-9]+[eE][-+]?[0-9]+"
+        r"|\.[0-9]+(?:[eE][-+]?[0-9]+)?|\.(?:inf|Inf|INF|nan|NaN|NAN))$|^[-+]\.(?:inf|Inf|INF)$"
+    ),
+    list("-+0123456789."),
+)
+
+
+def read_yaml(text: str, where: str) -> Any:
+    """Parse YAML `text`; `where` names its origin in the RecipeError that bad YAML raises."""
+    try:
+        return yaml.load(text, _Loader)  # a SafeLoader: builds plain values only
+    except yaml.YAMLError as fault:
+        raise RecipeError(f"{where} is not valid YAML: {one_line(str(fault))}") from None
+
+
+def write_yaml(values: Mapping[str, Any]) -> str:
+    """`values` as YAML in the order of the fields; short lists stay on one line."""
+    return yaml.safe_dump(values, sort_keys=False, default_flow_style=None, width=88)
+
+
+def edited(values: Mapping[str, Any], assignments: tuple[str, ...]) -> dict[str, Any]:
+    """`values` with each `a.b.c=value` applied in order; the value is read as YAML.
+
+    Assigning the `kind` of a part, or a bare kind to the part, drops the old kind's fields.
+    Raises RecipeError for a malformed assignment or a path that does not exist.
+    """
+    result = _copied(values)
+    for assignment in assignments:
+        path, equals, text = assignment.partition("=")
+        if not equals or not path.strip():
+            raise RecipeError(
+                f"--set {assignment!r} is not of the form field.path=value, "
+                "for example objective.beta=4"
+            )
+        _assign(result, path.strip(), read_yaml(text, f"--set {assignment!r}"))
+    return result
+
+
+def nearest(name: str, legal: Iterator[str] | list[str]) -> str:
+    """A hint naming the legal names nearest to `name`, or all of them when none is near."""
+    names = list(legal)
+    close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    if close:
+        return f"did you mean {' or '.join(close)}?"
+    return f"legal: {', '.join(names)}" if names else "it has no fields"
+
+
+def field_paths(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """The dotted path of every leaf of `values`, in order."""
+    for key, value in values.items():
+        path = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            yield from field_paths(value, path + ".")
+        else:
+            yield path
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """The dotted paths at which two plain configurations differ, sorted."""
+    left, right = (dict(_leaves(values)) for values in (old, new))
+    missing = object()
+    return sorted(
+        path
+        for path in left.keys() | right.keys()
+        if left.get(path, missing) != right.get(path, missing)
+    )
+
+
+def _leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _copied(inner) for key, inner in value.items()}
+    return list(value) if isinstance(value, (list, tuple)) else value
+
+
+def _assign(values: dict[str, Any], path: str, value: Any) -> None:
+    *parents, last = path.split(".")
+    node: Any = values
+    for depth, name in enumerate(parents):
+        parent, node = node, _child(node, name, ".".join(parents[: depth + 1]))
+        if isinstance(node, str):  # a part given by its kind alone, now given fields
+            node = parent[name] = {"kind": node}
+        if not isinstance(node, dict):
+            raise RecipeError(
+                f"--set {path}: {'.'.join(parents[: depth + 1])} is {node!r} and has no fields"
+            )
+    old = _child(node, last, path)
+    if last == "kind":
+        if old != value:
+            node.clear()
+        node["kind"] = value
+    elif isinstance(old, list) and isinstance(value, str) and "," in value:
+        node[last] = read_yaml(f"[{value}]", f"--set {path}")
+    else:
+        node[last] = value
+
+
+def _child(node: dict[str, Any], name: str, path: str) -> Any:
+    if name in node:
+        return node[name]
+    if list(node) == ["kind"]:
+        return None  # a part just given by its kind: its fields are filled in by validation
+    raise RecipeError(f"unknown field {path}: {nearest(name, list(node))}")
+
+
+def _describe(cls: type[Config], values: Any, fault: ValidationError) -> str:
+    """One line about the first fault: field, what was given, what is legal."""
+    errors = fault.errors()
+    error = errors[0]
+    path = ".".join(_path_names(values, error["loc"]))
+    given = error["input"]
+    match error["type"]:
+        case "extra_forbidden":
+            parent, _, name = path.rpartition(".")
+            legal = _fields_at(cls, error["loc"][:-1], values)
+            return f"unknown field {path}: {nearest(name, legal)}"
+        case "missing":
+            return f"{path} is missing; give it in the recipe or as --set {path}=..."
+        case "union_tag_invalid":
+            legal = [tag.strip(" '") for tag in error["ctx"]["expected_tags"].split(",")]
+            return f"{path}.kind is {error['ctx']['tag']!r}; {nearest(error['ctx']['tag'], legal)}"
+        case "union_tag_not_found":
+            return f"{path} is {given!r}; it needs a kind, such as {path}.kind=..."
+        case "value_error":
+            return one_line(f"{path}: {error['ctx']['error']}" if path else str(error["ctx"]["error"]))
+        case _:
+            shown = one_line(repr(given))[:120]
+            return f"{path} is {shown}; legal: {_lowered(error['msg'])}"
+
+
+def _lowered(message: str) -> str:
+    text = one_line(message).removeprefix("Input should be ")
+    return text[:1].lower() + text[1:]
+
+
+def _path_names(values: Any, location: tuple[str | int, ...]) -> list[str]:
+    """The location without the union tags that pydantic inserts between a field and its own."""
+    names: list[str] = []
+    node = values
+    for part in location:
+        if isinstance(node, Mapping) and part not in node and node.get("kind") == part:
+            continue
+        if not isinstance(node, (Mapping, list, tuple)):
+            break  # a number or a word that stood for a whole part: the fault is its own
+        names.append(str(part))
+        if isinstance(node, Mapping):
+            node = node.get(part)
+        elif isinstance(part, int) and part < len(node):
+            node = node[part]
+    return names
+
+
+def _fields_at(cls: type[Config], location: tuple[str | int, ...], values: Any) -> list[str]:
+    """The legal field names of the configuration at `location`."""
+    current: list[type[BaseModel]] = [cls]
+    for part in location:
+        following: list[type[BaseModel]] = []
+        for model in current:
+            field = model.model_fields.get(str(part))
+            following += _models_in(field.annotation, field.metadata) if field else []
+        tagged = [m for m in current if _kind_of(m) == part]
+        current = tagged or following or current
+    return sorted({name for model in current for name in model.model_fields})
+
+
+def _models_in(annotation: Any, metadata: Any = ()) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    found: list[type[BaseModel]] = []
+    for inner in getattr(annotation, "__args__", ()):
+        found += _models_in(inner)
+    return found
+
+
+def _kind_of(model: type[BaseModel]) -> Any:
+    field = model.model_fields.get("kind")
+    return None if field is None else field.default

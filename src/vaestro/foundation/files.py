@@ -1,0 +1,82 @@
+"""Files that are either wholly there or not there at all."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+STAGING_SUFFIX = ".partial"
+
+
+def sync(path: Path) -> None:
+    """Force a file or a directory entry to the disk (fsync)."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[Path]:
+    """Fill a file that appears under its name only when every byte of it is on the disk.
+
+    Yields the name of a neighbour with the same ending; on success it is synced and renamed to
+    `path`, on any error it is removed.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    staging = path.with_name(f".{path.stem}.{os.getpid()}{STAGING_SUFFIX}{path.suffix}")
+    try:
+        yield staging
+        sync(staging)
+        os.replace(staging, path)
+        sync(path.parent)
+    finally:
+        staging.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write `content` to `path`, whole or not at all."""
+    with new_file(path) as staging:
+        staging.write_bytes(content)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 `text` to `path`, whole or not at all."""
+    write_bytes(path, text.encode())
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as indented JSON, whole or not at all; NaN is refused."""
+    write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """The JSON value in `path`."""
+    return json.loads(path.read_text())
+
+
+@contextmanager
+def new_directory(path: Path) -> Iterator[Path]:
+    """Fill a directory that appears under its name only when every byte of it is on the disk.
+
+    Yields a staging directory; on success each file in it and the directory are synced, then it
+    is renamed to `path` and the parent is synced. On any error the staging directory is removed.
+    """
+    staging = path.with_name(path.name + STAGING_SUFFIX)
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir(parents=True)
+    try:
+        yield staging
+        for file in sorted(staging.iterdir()):
+            sync(file)
+        sync(staging)
+        if path.exists():
+            shutil.rmtree(path)
+        os.replace(staging, path)
+        sync(path.parent)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)

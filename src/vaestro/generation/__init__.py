@@ -1,0 +1,1 @@
+"""New samples from a trained model: prior samples, traversals, interpolations."""

@@ -1,0 +1,45 @@
+"""Walks through the latent space. Letters: D dimensions walked, V values each, K latents, N pairs."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from vaestro.generation.sampling import decode_all
+from vaestro.models.vae import VAE
+
+
+class Traversal(NamedTuple):
+    """What one latent dimension at a time does. samples: (D, V, *); values: (V,)."""
+
+    dimensions: list[int]
+    values: Tensor
+    samples: Tensor
+
+
+def traverse(
+    vae: VAE, dimensions: list[int], base: Tensor | None = None, values: Tensor | None = None
+) -> Traversal:
+    """Decode `base` (K,) with each of `dimensions` set to each of `values` in turn.
+
+    The base is the prior's centre and the values are -3 to 3 in seven steps unless given.
+    """
+    centre = torch.zeros(vae.latent) if base is None else base.cpu()
+    steps = torch.linspace(-3, 3, 7) if values is None else values
+    z = centre.repeat(len(dimensions), len(steps), 1)
+    for row, dimension in enumerate(dimensions):
+        z[row, :, dimension] = steps
+    samples = decode_all(vae, z.flatten(0, 1)).unflatten(0, (len(dimensions), len(steps)))
+    return Traversal(dimensions, steps, samples)
+
+
+def interpolate(vae: VAE, start: Tensor, end: Tensor, steps: int = 8) -> Tensor:
+    """Decode the straight lines from `start` to `end`, both (N, K): (N, steps, *), ends included."""
+    weights = torch.linspace(0, 1, steps)[None, :, None]
+    z = start.cpu()[:, None] * (1 - weights) + end.cpu()[:, None] * weights
+    return decode_all(vae, z.flatten(0, 1)).unflatten(0, (len(start), steps))
+
+
+def by_kl(kl_per_dimension: Tensor, most: int) -> list[int]:
+    """The `most` latent dimensions with the largest mean KL, largest first."""
+    return [int(i) for i in kl_per_dimension.argsort(descending=True)[:most]]

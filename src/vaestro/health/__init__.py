@@ -1,0 +1,1 @@
+"""Is the run well? Baselines and verdicts."""

@@ -1,0 +1,45 @@
+"""How a run went, as one word and one plain sentence."""
+
+import math
+from typing import Any, Literal
+
+Verdict = Literal["healthy", "collapsed", "exploding"]
+
+
+def verdict(figures: dict[str, Any] | None, diverged: bool, stochastic: bool) -> Verdict:
+    """exploding: a term is not finite; collapsed: no latent dimension is live; else healthy.
+
+    `figures` are the validation figures, None when there are none. A plain autoencoder has no
+    prior term and cannot collapse in this sense.
+    """
+    terms = [figures[name] for name in ("data_term", "prior_term")] if figures else []
+    if diverged or not all(term is not None and math.isfinite(term) for term in terms):
+        return "exploding"
+    if figures and stochastic and figures["live_dimensions"] == 0:
+        return "collapsed"
+    return "healthy"
+
+
+def sentence(
+    word: Verdict, figures: dict[str, Any] | None, latent: int, baseline: float, stochastic: bool
+) -> str:
+    """One plain sentence: how it went, with the two terms and the constant it had to beat."""
+    if word == "exploding" or figures is None:
+        return (
+            "The run stopped because its loss was no longer finite; the weights from before that "
+            "step are kept."
+        )
+    if word == "collapsed":
+        return (
+            f"The run collapsed: none of {latent} latent dimensions carries information, and the "
+            f"data term of {figures['data_term']:.2f} nats is that of a constant "
+            f"({baseline:.2f}); lower objective.beta or warm it up."
+        )
+    gained = f"{figures['data_term']:.2f} nats against {baseline:.2f} for the best constant"
+    if not stochastic:
+        return f"The autoencoder trained: it reconstructs held-out data at {gained}."
+    return (
+        f"The run is healthy: {figures['live_dimensions']} of {latent} latent dimensions are live, "
+        f"held-out data are reconstructed at {gained}, and the code costs "
+        f"{figures['prior_term']:.2f} nats."
+    )

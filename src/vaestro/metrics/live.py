@@ -1,0 +1,11 @@
+"""Live (active) latent dimensions."""
+
+from torch import Tensor
+
+LIVE_NATS = 0.01
+"""A latent dimension is live when its mean KL exceeds this many nats."""
+
+
+def live_dimensions(kl_per_dimension: Tensor) -> int:
+    """How many of the mean KLs (K,) exceed LIVE_NATS."""
+    return int((kl_per_dimension > LIVE_NATS).sum())

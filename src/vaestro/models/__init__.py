@@ -1,0 +1,1 @@
+"""A VAE assembled from parts: encoder, posterior, decoder, likelihood, prior, transform."""

@@ -1,0 +1,1 @@
+"""Encoder and decoder bodies: dense and convolutional (1, 2 and 3 dimensions)."""

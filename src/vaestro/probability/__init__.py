@@ -1,0 +1,1 @@
+"""Posterior, likelihoods, priors and the objective, in nats per sample."""

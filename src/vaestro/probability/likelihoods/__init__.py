@@ -1,0 +1,1 @@
+"""p(x | decoder outputs): one file a family."""

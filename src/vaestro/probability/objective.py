@@ -1,0 +1,86 @@
+"""The objective: the ELBO and its weighted relatives, in nats per sample.
+
+loss = w_d * data_term + w_p * beta * prior_term; nothing else scales a loss.
+Shape letters: B batch, K latents.
+"""
+
+from typing import NamedTuple
+
+from pydantic import Field
+from torch import Tensor
+
+from vaestro.foundation.config import Config
+from vaestro.foundation.schedules import Constant, Horizon
+from vaestro.probability import beta as weighting
+from vaestro.probability.beta import BetaConfig, BetaState
+from vaestro.probability.reduction import Reduction, Weights, effective_beta, weights
+
+
+class ObjectiveConfig(Config):
+    """beta, the reduction, and free bits (nats of KL per latent dimension that cost nothing)."""
+
+    beta: BetaConfig = Constant(value=1.0)
+    reduction: Reduction = "sum"
+    free_bits: float = Field(default=0.0, ge=0)
+
+
+class Terms(NamedTuple):
+    """What one batch cost. Scalars but for kl_per_dimension (K,); all in nats per sample.
+
+    `loss` is what is minimised; `data_term` and `prior_term` are never weighted.
+    """
+
+    loss: Tensor
+    data_term: Tensor
+    prior_term: Tensor
+    kl_per_dimension: Tensor
+
+
+class Objective:
+    """Combines log-likelihoods and KLs of a batch into Terms.
+
+    `elements` and `latent` are N and K; `batch_size` is the recipe's (a smaller last batch of an
+    evaluation changes no weight).
+    """
+
+    def __init__(
+        self, config: ObjectiveConfig, elements: int, latent: int, batch_size: int, horizon: Horizon
+    ) -> None:
+        self.config = config
+        self.horizon = horizon
+        self.elements = elements
+        self.weights: Weights = weights(config.reduction, elements, latent, batch_size)
+
+    def terms(
+        self, log_likelihood: Tensor, kl: Tensor, beta: float | Tensor, step: int | None
+    ) -> Terms:
+        """log_likelihood: (B,) nats; kl: (B, K) nats; step None: at the end of every schedule."""
+        return self.combine(-log_likelihood.mean(), kl.mean(0), beta, step)
+
+    def combine(
+        self, data_term: Tensor, per_dimension: Tensor, beta: float | Tensor, step: int | None
+    ) -> Terms:
+        """The terms from a mean data term (scalar) and the mean KL per dimension (K,)."""
+        penalty = weighting.penalty(
+            self.config.beta, beta, self._counted(per_dimension), step, self.horizon
+        )
+        loss = self.weights.data * data_term + self.weights.prior * penalty
+        return Terms(loss, data_term, per_dimension.sum(), per_dimension)
+
+    def beta_at(self, state: BetaState, step: int) -> float | Tensor:
+        """The weight of the prior term at `step`."""
+        return weighting.beta_at(self.config.beta, state, step, self.horizon)
+
+    def final_beta(self, state: BetaState) -> float | Tensor:
+        """The weight at which validation and evaluation are scored."""
+        return weighting.final_beta(self.config.beta, state)
+
+    def effective_beta(self, state: BetaState) -> float:
+        """beta * w_p / w_d at the end of the schedule."""
+        return effective_beta(float(self.final_beta(state)), self.weights)
+
+    def _counted(self, per_dimension: Tensor) -> Tensor:
+        """sum_j max(KL_j, free_bits), the KL averaged over the batch (Kingma et al. 2016, eq. 15)."""
+        if self.config.free_bits:
+            per_dimension = per_dimension.clamp(min=self.config.free_bits)
+        return per_dimension.sum()

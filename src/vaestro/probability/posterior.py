@@ -1,0 +1,59 @@
+"""The approximate posterior q(z|x): a diagonal Gaussian, or a point for the plain autoencoder.
+
+Shape letters: B batch, K latents, S samples of z.
+"""
+
+import math
+from typing import Annotated, Literal, NamedTuple
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from vaestro.foundation.config import ByKind, Config
+from vaestro.probability.scale import LogVariance, ScaleConfig
+
+LOG_2PI = math.log(2 * math.pi)
+
+
+class Posterior(NamedTuple):
+    """q(z|x) = N(mean, exp(log_variance)), both (B, K); log_variance is None for a point."""
+
+    mean: Tensor
+    log_variance: Tensor | None
+
+    def sample(self, noise: Tensor) -> Tensor:
+        """mean + std * noise (Kingma and Welling 2014, eq. 10); noise: (B, K) or (S, B, K)."""
+        if self.log_variance is None:
+            return self.mean.expand(noise.shape)
+        return self.mean + torch.exp(0.5 * self.log_variance) * noise
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        """log q(z|x) in nats, summed over K; z: (..., B, K). A point has no density: ValueError."""
+        if self.log_variance is None:
+            raise ValueError("a deterministic posterior has no density")
+        squared = (z - self.mean).square() * torch.exp(-self.log_variance)
+        return -0.5 * (squared + self.log_variance + LOG_2PI).sum(-1)
+
+
+class GaussianConfig(Config):
+    """A diagonal Gaussian whose scale is a part; `epsilon_std` scales the sampler's noise.
+
+    With epsilon_std other than 1 the sampler draws from another Gaussian than the KL measures;
+    the field exists because published code does that, and is 1 unless asked for.
+    """
+
+    kind: Literal["gaussian"] = "gaussian"
+    scale: ScaleConfig = LogVariance()
+    epsilon_std: float = Field(default=1.0, ge=0)
+
+
+class DeterministicConfig(Config):
+    """A point: z is the mean, the prior term is 0. This makes the plain autoencoder."""
+
+    kind: Literal["deterministic"] = "deterministic"
+
+
+PosteriorConfig = Annotated[
+    Annotated[GaussianConfig | DeterministicConfig, Field(discriminator="kind")], ByKind
+]

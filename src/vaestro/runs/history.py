@@ -1,0 +1,69 @@
+"""history.jsonl: one JSON object a line, the same bytes for the same run.
+
+No wall-clock time ever enters it. A checkpoint remembers how many bytes it had; a resumed run
+cuts the file back to that length, so lines written after the checkpoint are written again.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from vaestro.foundation.errors import CheckpointError
+
+
+class History:
+    """An append-only file of records, cut to `length` bytes when opened.
+
+    Raises CheckpointError when the file is shorter than `length`.
+    """
+
+    def __init__(self, path: Path, length: int = 0) -> None:
+        path.touch(exist_ok=True)
+        present = path.stat().st_size
+        if present < length:
+            raise CheckpointError(
+                f"{path} has {present} bytes and the checkpoint needs {length}; "
+                "it was cut by hand: restore it or start a new run"
+            )
+        self._file = path.open("r+b")
+        self._file.truncate(length)
+        self._file.seek(length)
+        self.length = length
+
+    def append(self, record: Mapping[str, Any]) -> None:
+        """Write one record; a number that is not finite is written as null."""
+        line = json.dumps({key: _finite(value) for key, value in record.items()}, allow_nan=False)
+        data = line.encode() + b"\n"
+        self._file.write(data)
+        self._file.flush()
+        self.length += len(data)
+
+    def sync(self) -> None:
+        """Force every record to the disk."""
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def read_records(path: Path) -> list[dict[str, Any]]:
+    """The whole records in a .jsonl file; a half-written last line is left out."""
+    if not path.is_file():
+        return []
+    lines = path.read_bytes().split(b"\n")[:-1]
+    return [json.loads(line) for line in lines if line]
+
+
+def append_record(path: Path, record: Mapping[str, Any]) -> None:
+    """Append one record to a .jsonl file that is no part of exact resume (times, events)."""
+    with path.open("a") as file:
+        file.write(json.dumps(record) + "\n")
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+        return None
+    return value

@@ -1,0 +1,78 @@
+"""The training part of a recipe."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from vaestro.foundation.config import ByKind, Config
+from vaestro.foundation.schedules import Constant, Schedule
+
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+
+
+class AdamConfig(Config):
+    """Adam (Kingma and Ba 2015); weight decay is added to the gradient."""
+
+    kind: Literal["adam"] = "adam"
+    betas: tuple[Fraction, Fraction] = (0.9, 0.999)
+    epsilon: float = Field(default=1e-8, gt=0)
+
+
+class AdamWConfig(Config):
+    """Adam with decoupled weight decay (Loshchilov and Hutter 2019)."""
+
+    kind: Literal["adamw"] = "adamw"
+    betas: tuple[Fraction, Fraction] = (0.9, 0.999)
+    epsilon: float = Field(default=1e-8, gt=0)
+
+
+class RMSpropConfig(Config):
+    """RMSprop (Hinton, lecture 6e, 2012)."""
+
+    kind: Literal["rmsprop"] = "rmsprop"
+    smoothing: Fraction = 0.99
+    momentum: Fraction = 0.0
+    epsilon: float = Field(default=1e-8, gt=0)
+
+
+OptimiserConfig = Annotated[
+    Annotated[AdamConfig | AdamWConfig | RMSpropConfig, Field(discriminator="kind")], ByKind
+]
+
+
+class EarlyStoppingConfig(Config):
+    """Stop after `patience` validations without a fall of `monitor` by `margin`; keep the best."""
+
+    patience: int = Field(default=10, ge=1)
+    monitor: Literal["loss", "data_term", "mse"] = "loss"
+    margin: float = Field(default=0.0, ge=0)
+
+
+class TrainingConfig(Config):
+    """How long, how fast, on what. Times in epochs unless a field says steps or seconds.
+
+    `log_steps` writes training records every so many steps (null: once an epoch);
+    `validate_epochs` validates every so many epochs; a checkpoint is written every
+    `checkpoint_steps` steps (null: none by steps) and every `checkpoint_seconds` seconds.
+    `threads` null takes what torch finds; `ema` is the decay of the averaged weights (0: none).
+    """
+
+    epochs: int = Field(default=30, ge=1)
+    batch_size: int = Field(default=128, ge=1)
+    optimiser: OptimiserConfig = AdamConfig()
+    learning_rate: Schedule = Constant(value=1e-3)
+    weight_decay: Schedule = Constant(value=0.0)
+    clip_norm: Annotated[float, Field(gt=0)] | None = None
+    ema: Fraction = 0.0
+    early_stopping: EarlyStoppingConfig | None = None
+    log_steps: Annotated[int, Field(ge=1)] | None = None
+    validate_epochs: int = Field(default=1, ge=1)
+    snapshot_epochs: int = Field(default=10, ge=1)
+    checkpoint_steps: Annotated[int, Field(ge=1)] | None = None
+    checkpoint_seconds: float = Field(default=30.0, gt=0)
+    device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?|mps)$")
+    precision: Literal["fp32", "bf16", "fp64"] = "fp32"
+    compile: bool = False
+    channels_last: bool = False
+    threads: Annotated[int, Field(ge=1)] | None = None
+    deterministic: bool = False

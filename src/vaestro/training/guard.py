@@ -1,0 +1,92 @@
+"""The guard: a non-finite loss or gradient never reaches the weights.
+
+The check costs one norm over the gradients. Only when it fails is the step run again, to name the
+term, the layer and the batch.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from vaestro.foundation.errors import DivergedError
+from vaestro.foundation.randomness import seed_layers
+from vaestro.foundation.samples import Batch
+from vaestro.probability.beta import BetaState
+from vaestro.probability.objective import Terms
+from vaestro.training.task import Task
+
+
+def gradient_norm(gradients: list[Tensor]) -> Tensor:
+    """The Euclidean norm of all gradients together, a scalar."""
+    norms = torch._foreach_norm(gradients)
+    return torch.stack(norms).norm()
+
+
+def buffers_of(module: nn.Module) -> list[Tensor]:
+    """The floating buffers that a training pass may change (running statistics)."""
+    return [b for b in module.buffers() if b.is_floating_point() or b.dtype == torch.int64]
+
+
+def explain(
+    task: Task, batch: Batch, control: BetaState, step: int, seed: int, terms: Terms
+) -> DivergedError:
+    """The error that names the first bad tensor of this step, found by running it once more."""
+    where = _bad_input(task.module, batch) or _first_bad_layer(task, batch, control, step, seed)
+    term = next(
+        (name for name in ("data_term", "prior_term") if not _finite(getattr(terms, name))),
+        "loss" if not _finite(terms.loss) else "gradient",
+    )
+    shown = ", ".join(map(str, batch.index[:5].tolist()))
+    return DivergedError(
+        f"step {step + 1}: the {term} is not finite; first bad tensor: {where}; training samples "
+        f"{shown}, ... of the batch; the step was refused and the weights of step {step} stand: "
+        "lower training.learning_rate, or give training.clip_norm"
+    )
+
+
+def _finite(tensor: Tensor) -> bool:
+    return bool(torch.isfinite(tensor).all())
+
+
+def _bad_input(module: nn.Module, batch: Batch) -> str | None:
+    if not _finite(batch.x):
+        bad = (~torch.isfinite(batch.x.flatten(1))).any(1).nonzero().flatten()
+        return f"the data themselves (sample {int(batch.index[bad[0]])})"
+    for name, parameter in module.named_parameters():
+        if not _finite(parameter):
+            return f"the parameter {name}"
+    return None
+
+
+def _first_bad_layer(task: Task, batch: Batch, control: BetaState, step: int, seed: int) -> str:
+    """The first layer whose output is bad going forward, else whose gradient is bad going back."""
+    bad: list[str] = []
+
+    def watch(name: str, module: nn.Module) -> torch.utils.hooks.RemovableHandle:
+        def look(_module: nn.Module, _inputs: object, output: object) -> None:
+            if isinstance(output, Tensor) and not _finite(output):
+                bad.append(name)
+
+        return module.register_forward_hook(look)
+
+    leaves = [(n, m) for n, m in task.module.named_modules() if not list(m.children())]
+    handles = [watch(name, module) for name, module in leaves]
+    seed_layers(seed, step, batch.x.device)
+    try:
+        terms = task.terms(batch, control, step)
+    finally:
+        for handle in handles:
+            handle.remove()
+    if bad:
+        return f"the output of layer {bad[0]}"
+    if not _finite(terms.loss):
+        return "the likelihood or the KL (every layer's output is finite)"
+    return _first_bad_gradient(task.module, terms.loss)
+
+
+def _first_bad_gradient(module: nn.Module, loss: Tensor) -> str:
+    named = [(n, p) for n, p in module.named_parameters() if p.requires_grad]
+    gradients = torch.autograd.grad(loss, [p for _, p in named], allow_unused=True)
+    for (name, _), gradient in zip(reversed(named), reversed(gradients), strict=True):
+        if gradient is not None and not _finite(gradient):
+            return f"the gradient of {name}"
+    return "a sum of gradients that overflows"

@@ -1,0 +1,180 @@
+"""The training loop: steps, records, validations, early stopping, checkpoints.
+
+What enters history depends on the state alone; the clock decides only when a checkpoint is written.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from torch import Tensor
+
+from vaestro.foundation.errors import DivergedError
+from vaestro.foundation.samples import Batch
+from vaestro.foundation.schedules import Horizon
+from vaestro.runs.history import History
+from vaestro.training import checkpoints
+from vaestro.training.config import EarlyStoppingConfig, TrainingConfig
+from vaestro.training.interruption import interruption
+from vaestro.training.plan import Plan
+from vaestro.training.record import figures_of
+from vaestro.training.state import TrainState
+from vaestro.training.step import Stepper
+from vaestro.training.task import Task
+
+Status = Literal["finished", "stopped_early", "interrupted"]
+
+
+class Batches(Protocol):
+    """Where training batches come from: a pure function of the step."""
+
+    steps_per_epoch: int
+
+    def batch(self, step: int) -> Batch:
+        """The batch of `step`."""
+
+
+class Watcher(Protocol):
+    """Told what happens; it may show or keep it, and changes nothing."""
+
+    def stepped(self, step: int) -> None:
+        """A step was finished. Called at every step: must cost microseconds."""
+
+    def recorded(self, record: dict[str, Any]) -> None:
+        """A record entered the history."""
+
+    def validated(self, state: TrainState, epoch: int) -> None:
+        """The module holds the weights that were just validated."""
+
+
+@dataclass
+class Loop:
+    """One run's engine. `validation` yields the validation batches anew at each call."""
+
+    task: Task
+    batches: Batches
+    validation: Callable[[], Iterable[Batch]]
+    config: TrainingConfig
+    plan: Plan
+    horizon: Horizon
+    seed: int
+    folder: Path
+    history: History
+    watcher: Watcher
+    _saved_at: float = field(default=0.0, init=False)
+
+    def run(self, state: TrainState) -> Status:
+        """Train from `state` to the end of the horizon.
+
+        Raises DivergedError (after saving the last good state) and StorageError.
+        """
+        stepper = Stepper(self.task, self.config, self.horizon, self.seed)
+        self.task.module.train()
+        self._saved_at = time.monotonic()
+        with interruption() as asked:
+            if state.step == 0:
+                self._validate(state)
+            while state.step < self.horizon.steps and not state.stopped:
+                if asked.is_set():
+                    self._save(state)
+                    return "interrupted"
+                self._step(stepper, state)
+        self._save(state)
+        return "stopped_early" if state.stopped else "finished"
+
+    def _step(self, stepper: Stepper, state: TrainState) -> None:
+        batch = self.batches.batch(state.step)
+        try:
+            stepper.take(state, batch)
+        except DivergedError:
+            self._save(state)  # untouched by the refused step
+            raise
+        self.watcher.stepped(state.step)
+        epoch, within = divmod(state.step, self.horizon.steps_per_epoch)
+        if within == 0 or (self.config.log_steps and state.step % self.config.log_steps == 0):
+            self._record_training(state)
+        last = state.step == self.horizon.steps
+        if within == 0 and (epoch % self.config.validate_epochs == 0 or last):
+            self._validate(state)
+        if self._checkpoint_due(state):
+            self._save(state)
+
+    def _record_training(self, state: TrainState) -> None:
+        if state.meter.count == 0:
+            return
+        at = state.step - 1  # the step whose settings produced the newest terms
+        self._record(
+            state,
+            {
+                "split": "train",
+                **figures_of(state.meter.take()),
+                "beta": float(self.task.weight(state.control, at)),
+                "learning_rate": self.config.learning_rate.at(at, self.horizon),
+            },
+        )
+
+    def _validate(self, state: TrainState) -> None:
+        with evaluation_weights(state):
+            self.task.module.eval()
+            figures = self.task.validate(self.validation(), state.control)
+            self._record(state, {"split": "validation", **figures})
+            if self.config.early_stopping and state.step > 0:
+                watch_best(state, self.config.early_stopping, figures)
+            self.watcher.validated(state, state.step // self.horizon.steps_per_epoch)
+            self.task.module.train()
+
+    def _record(self, state: TrainState, figures: dict[str, Any]) -> None:
+        epoch = -(-state.step // self.horizon.steps_per_epoch)
+        record = {"step": state.step, "epoch": epoch, **figures}
+        self.history.append(record)
+        state.history_bytes = self.history.length
+        self.watcher.recorded(record)
+
+    def _checkpoint_due(self, state: TrainState) -> bool:
+        every = self.config.checkpoint_steps
+        by_steps = every is not None and state.step % every == 0
+        return by_steps or time.monotonic() - self._saved_at >= self.config.checkpoint_seconds
+
+    def _save(self, state: TrainState) -> None:
+        self.history.sync()
+        checkpoints.save(self.folder, state, self.plan.describe())
+        self._saved_at = time.monotonic()
+
+
+def watch_best(state: TrainState, config: EarlyStoppingConfig, figures: dict[str, Any]) -> None:
+    """Keep the weights of the best validation; mark the run stopped when patience is used up."""
+    value = float(figures[config.monitor])
+    if state.best_value is None or value < state.best_value - config.margin:
+        state.best_value, state.waited = value, 0
+        state.best = {n: t.detach().clone() for n, t in state.module.state_dict().items()}
+        return
+    state.waited += 1
+    state.stopped = state.waited >= config.patience
+
+
+@contextmanager
+def evaluation_weights(state: TrainState) -> Iterator[None]:
+    """The module holds the averaged weights, if there are any, and then its own again."""
+    own: dict[str, Tensor] = {}
+    if state.average:
+        for name, parameter in state.module.named_parameters():
+            own[name] = parameter.detach().clone()
+            parameter.data.copy_(state.average[name])
+    try:
+        yield
+    finally:
+        for name, parameter in state.module.named_parameters():
+            if name in own:
+                parameter.data.copy_(own[name])
+
+
+def adopt_final_weights(state: TrainState) -> None:
+    """Give the module the weights that the run ends with: the best, else the average, else its own."""
+    if state.best:
+        state.module.load_state_dict(state.best)
+    elif state.average:
+        for name, parameter in state.module.named_parameters():
+            parameter.data.copy_(state.average[name])

@@ -1,0 +1,57 @@
+"""Optimisers: built from the recipe, their settings taken anew from the schedules at each step."""
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+from vaestro.foundation.schedules import Horizon
+from vaestro.training.config import AdamConfig, AdamWConfig, RMSpropConfig, TrainingConfig
+
+
+def build_optimiser(config: TrainingConfig, module: nn.Module) -> torch.optim.Optimizer:
+    """The optimiser over every parameter that asks for a gradient; fused where torch has it."""
+    parameters = [p for p in module.parameters() if p.requires_grad]
+    match config.optimiser:
+        case AdamConfig(betas=betas, epsilon=epsilon):
+            return torch.optim.Adam(parameters, betas=betas, eps=epsilon, fused=True)
+        case AdamWConfig(betas=betas, epsilon=epsilon):
+            return torch.optim.AdamW(parameters, betas=betas, eps=epsilon, fused=True)
+        case RMSpropConfig(smoothing=smoothing, momentum=momentum, epsilon=epsilon):
+            return torch.optim.RMSprop(
+                parameters, alpha=smoothing, momentum=momentum, eps=epsilon, foreach=True
+            )
+
+
+def set_rates(
+    optimiser: torch.optim.Optimizer, config: TrainingConfig, step: int, horizon: Horizon
+) -> float:
+    """Put the schedules' values at `step` into the optimiser; returns the learning rate."""
+    rate = config.learning_rate.at(step, horizon)
+    decay = config.weight_decay.at(step, horizon)
+    for group in optimiser.param_groups:
+        group["lr"], group["weight_decay"] = rate, decay
+    return rate
+
+
+def slots(optimiser: torch.optim.Optimizer, module: nn.Module) -> dict[str, Tensor]:
+    """The optimiser's memory as tensors named parameter/slot."""
+    return {
+        f"{name}/{slot}": value
+        for name, parameter in module.named_parameters()
+        for slot, value in optimiser.state.get(parameter, {}).items()
+    }
+
+
+def restore_slots(
+    optimiser: torch.optim.Optimizer, module: nn.Module, values: Iterable[tuple[str, Tensor]]
+) -> None:
+    """Put back what `slots` gave."""
+    parameters = dict(module.named_parameters())
+    for path, value in values:
+        name, _, slot = path.rpartition("/")
+        parameter = parameters[name]
+        # Adam's fused kernels keep `step` in float32; moments take the parameter's layout
+        place = torch.empty_like(parameter) if value.shape == parameter.shape and value.dim() else None
+        kept = place.copy_(value) if place is not None else value.to(parameter.device)
+        optimiser.state[parameter][slot] = kept

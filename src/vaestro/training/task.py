@@ -1,0 +1,32 @@
+"""What the engine trains: a module and how a batch turns into terms. It knows no more than this."""
+
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from vaestro.foundation.samples import Batch
+from vaestro.probability.beta import BetaState
+from vaestro.probability.objective import Terms
+
+
+class Task(Protocol):
+    """One thing to train. `module` holds every parameter and buffer, and nothing else does."""
+
+    module: nn.Module
+
+    def initial_control(self, device: torch.device) -> BetaState:
+        """The state of the objective's controller before the first step."""
+
+    def weight(self, control: BetaState, step: int) -> float | Tensor:
+        """The weight of the prior term at `step`."""
+
+    def terms(self, batch: Batch, control: BetaState, step: int) -> Terms:
+        """The terms of one training batch; a pure function of its arguments and the module."""
+
+    def advanced(self, control: BetaState, terms: Terms, step: int) -> BetaState:
+        """The controller's state after the step."""
+
+    def validate(self, batches: Iterable[Batch], control: BetaState) -> dict[str, Any]:
+        """The figures of a split at the schedule's final weight, the module in eval mode."""
