@@ -31,14 +31,14 @@ class TerminalDisplay:
         parameters = sum(p.numel() for p in assembly.vae.parameters())
         data = assembly.material
         self.say(
-            f"[b]{assembly.recipe.name}[/b]: {len(data.split.train):,} training samples of "
+            f"{assembly.recipe.name}: {len(data.split.train):,} training samples of "
             f"{data.spec.elements:,} elements, {parameters:,} parameters, {self.latent} latents "
             f"(compression {data.spec.elements / self.latent:.1f}x), {self.total:,} steps"
         )
         if data.spec.elements < self.latent:
             self.say(
-                f"[yellow]the latent space ({self.latent}) is larger than a sample "
-                f"({data.spec.elements} elements): nothing is compressed; lower model.latent[/]"
+                f"warning: the latent space ({self.latent}) is larger than a sample "
+                f"({data.spec.elements} elements): nothing is compressed; lower model.latent"
             )
         if not self.console.is_terminal:
             return
@@ -73,7 +73,7 @@ class TerminalDisplay:
 
     def say(self, text: str) -> None:
         """A sentence above the bar."""
-        self.console.print(text)
+        self.console.print(text, markup=False, soft_wrap=True)
 
     def close(self) -> None:
         """Take the bar away."""

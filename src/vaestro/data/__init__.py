@@ -1,0 +1,1 @@
+"""Data sets and their real file formats, splits, and the batch stream."""

@@ -4,7 +4,7 @@ The transform is fitted on the training split and applied once, here; no step tr
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -23,7 +23,7 @@ from vaestro.training.elbo import ElboTask
 from vaestro.training.optimiser import build_optimiser
 from vaestro.training.plan import Plan
 from vaestro.training.state import Meter, TrainState
-from vaestro.transforms.kinds import fit
+from vaestro.transforms.kinds import fit, model_spec
 from vaestro.transforms.transform import Transform
 
 EVALUATION_BATCH = 500
@@ -75,14 +75,14 @@ def prepare(recipe: Recipe, plan: Plan, data: DataSet | None = None) -> Material
     """
     data = load_data(recipe.data) if data is None else data
     parts = split(data, recipe.split)
-    stored = {name: Samples.of(data, parts.of(name), plan.device, plan.dtype) for name in NAMES}
-    transform = fit(
-        recipe.transform, (b.x for b in stored["train"].in_order(EVALUATION_BATCH)), data.spec
-    ).to(plan.device, plan.dtype)
+    whole = Samples.of(data, plan.device, plan.dtype)
+    training = whole.at(parts.train).in_order(EVALUATION_BATCH)
+    transform = fit(recipe.transform, (batch.x for batch in training), data.spec)
+    transform = transform.to(plan.device, plan.dtype)
     if not transform.is_identity:
-        stored = {name: part.mapped(transform.apply) for name, part in stored.items()}
-    spec = data.spec if transform.is_identity else replace(data.spec, values="real", levels=None)
-    return Material(data, parts, spec, transform, stored)
+        whole = whole.mapped(transform.apply)
+    samples = {name: whole.at(parts.of(name)) for name in NAMES}
+    return Material(data, parts, model_spec(transform, data.spec), transform, samples)
 
 
 NAMES = ("train", "validation", "test")

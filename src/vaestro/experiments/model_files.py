@@ -17,7 +17,7 @@ from vaestro.foundation.samples import SampleSpec
 from vaestro.models.config import ModelConfig
 from vaestro.models.vae import VAE, build_vae
 from vaestro.training.state import check_weights
-from vaestro.transforms.kinds import unfitted
+from vaestro.transforms.kinds import model_spec, unfitted
 
 
 def save_model(folder: Path, vae: VAE, recipe: Recipe, spec: SampleSpec) -> None:
@@ -64,5 +64,5 @@ def load_model(folder: Path) -> tuple[VAE, SampleSpec]:
 def empty_vae(config: ModelConfig, recipe: Recipe, spec: SampleSpec) -> VAE:
     """A model of the right shapes whose weights are about to be loaded."""
     transform = unfitted(recipe.transform, spec)
-    inner = spec if transform.is_identity else transform.model_spec(spec)
+    inner = model_spec(transform, spec)
     return build_vae(config, inner, transform, torch.full(inner.shape, 0.5), seed=0)

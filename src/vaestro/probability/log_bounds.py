@@ -1,18 +1,27 @@
-"""Smooth bounds for numbers that are about to be exponentiated."""
+"""Smooth bounds for logarithms: the identity inside, logarithmic tails outside.
+
+A clamp has zero gradient outside its bounds and tanh or softplus bounds underflow to zero, so that
+a far logarithm never returns. Here the gradient at a distance e outside is 1 / (1 + e), which
+float32 holds even at 1e10.
+"""
 
 import torch
 from torch import Tensor
 
+_HALF_PRECISION = (torch.bfloat16, torch.float16)
+
 
 def compress(value: Tensor, low: float, high: float) -> Tensor:
-    """`value` inside [low, high], with logarithmic tails outside.
+    """`value` between `low` and `high`; beyond them, the bound plus or minus log1p(excess).
 
-    high + log1p(value - high) above, low - log1p(low - value) below. The gradient 1 / (1 + excess)
-    is nonzero in float32 even at 1e10, so a far value returns; saturating clamps (tanh, nested
-    softplus) underflow to gradient 0, and a hard clip after exp gives 0 * inf = NaN.
+    Elementwise, any shape, once continuously differentiable. Half precision is computed and
+    returned in float32, because what follows is an exp. NaN stays NaN, infinity stays infinite.
+    Raises ValueError unless low < high.
     """
-    wide = value.float() if value.dtype in (torch.bfloat16, torch.float16) else value
-    inside = wide.clamp(low, high)
-    above = torch.log1p((wide - high).clamp(min=0.0))
-    below = torch.log1p((low - wide).clamp(min=0.0))
-    return inside + above - below
+    if not low < high:
+        raise ValueError(f"low={low} must be below high={high}")
+    value = value.float() if value.dtype in _HALF_PRECISION else value
+    inside = value.clamp(low, high)
+    # At a bound, clamp passes the whole gradient and abs(0) none: no branch counts twice.
+    excess = value - inside
+    return inside + torch.sign(excess) * torch.log1p(excess.abs())

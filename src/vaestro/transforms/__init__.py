@@ -1,0 +1,1 @@
+"""Fitted invertible maps between natural units and model space."""

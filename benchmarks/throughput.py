@@ -1,0 +1,190 @@
+"""Training throughput of 784-400-20 (Bernoulli, batch 100): vaestro against pythae, in one process.
+
+    python -m pip install --no-deps pythae==0.1.2 && python -m pip install imageio tqdm cloudpickle
+    python benchmarks/throughput.py --out benchmarks/results/throughput.json
+
+Both train the same network on the same bytes through their own public training entry points, in
+turns (A B A B ...), so that a drift of the machine's speed hits both. The share of peak compares
+the arithmetic that the step needs (the gradient to the input is not counted) with the rate of a
+large float32 matrix product measured in the same run. pythae is left out when it is not installed.
+"""
+
+import argparse
+import contextlib
+import io
+import json
+import logging
+import platform
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from vaestro.experiments import train as training
+from vaestro.experiments.face import Quiet
+from vaestro.experiments.recipe import Recipe
+from vaestro.data.arrays import from_array
+
+BATCH, SAMPLES, WIDTH, LATENT, ELEMENTS = 100, 20_000, 400, 20, 784
+
+
+def floating_point_operations() -> int:
+    """Per sample: forward, weight gradients, and gradients to every layer's input but the first's."""
+    layers = [(ELEMENTS, WIDTH), (WIDTH, 2 * LATENT), (LATENT, WIDTH), (WIDTH, ELEMENTS)]
+    forward = sum(2 * a * b for a, b in layers)
+    return forward * 3 - 2 * layers[0][0] * layers[0][1]
+
+
+def peak(seconds: float = 1.5) -> float:
+    """The float32 matrix-product rate of this machine, FLOP/s, best of several sizes."""
+    best = 0.0
+    for size in (512, 1024, 2048):
+        a, b = torch.randn(size, size), torch.randn(size, size)
+        a @ b
+        count, began = 0, time.perf_counter()
+        while time.perf_counter() - began < seconds / 3:
+            a @ b
+            count += 1
+        best = max(best, 2 * size**3 * count / (time.perf_counter() - began))
+    return best
+
+
+def recipe(precision: str, epochs: int) -> Recipe:
+    """The network of the comparison, trained by vaestro."""
+    network = {"kind": "dense", "widths": [WIDTH]}
+    return Recipe.parse(
+        {
+            "name": "throughput",
+            "data": "digits",
+            "split": {"validation": 0.01, "test": 0.0},
+            "model": {
+                "latent": LATENT,
+                "encoder": network,
+                "decoder": network,
+                "likelihood": "bernoulli",
+            },
+            "training": {
+                "epochs": epochs,
+                "batch_size": BATCH,
+                "precision": precision,
+                "checkpoint_seconds": 600,
+                "snapshot_epochs": 1000,
+            },
+        }
+    )
+
+
+def ours(x: np.ndarray, precision: str, epochs: int) -> float:
+    """Samples per second of `vaestro.train`: its own figure, validation and history included."""
+    data = from_array(x.reshape(-1, 1, 28, 28), name="bytes")
+    with tempfile.TemporaryDirectory() as folder:
+        summary = training.start(recipe(precision, epochs), Path(folder) / "run", Quiet(), data)
+    return float(summary["samples_per_second"])
+
+
+def theirs(x: np.ndarray, epochs: int) -> float | None:
+    """Samples per second of pythae's training pipeline on the same network; None if not installed."""
+    try:
+        from pythae.models import VAE, VAEConfig
+        from pythae.models.base.base_utils import ModelOutput
+        from pythae.models.nn import BaseDecoder, BaseEncoder
+        from pythae.trainers import BaseTrainer, BaseTrainerConfig
+        from pythae.data.datasets import BaseDataset
+    except ImportError:
+        return None
+
+    class Encoder(BaseEncoder):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body = torch.nn.Sequential(torch.nn.Linear(ELEMENTS, WIDTH), torch.nn.ReLU())
+            self.mean = torch.nn.Linear(WIDTH, LATENT)
+            self.log_variance = torch.nn.Linear(WIDTH, LATENT)
+
+        def forward(self, x: torch.Tensor) -> Any:
+            h = self.body(x.reshape(len(x), -1))
+            return ModelOutput(embedding=self.mean(h), log_covariance=self.log_variance(h))
+
+    class Decoder(BaseDecoder):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body = torch.nn.Sequential(
+                torch.nn.Linear(LATENT, WIDTH),
+                torch.nn.ReLU(),
+                torch.nn.Linear(WIDTH, ELEMENTS),
+                torch.nn.Sigmoid(),
+            )
+
+        def forward(self, z: torch.Tensor) -> Any:
+            return ModelOutput(reconstruction=self.body(z).reshape(len(z), 1, 28, 28))
+
+    logging.disable(logging.CRITICAL)
+    config = VAEConfig(input_dim=(1, 28, 28), latent_dim=LATENT, reconstruction_loss="bce")
+    model = VAE(config, encoder=Encoder(), decoder=Decoder())
+    images = torch.from_numpy(x).reshape(-1, 1, 28, 28).float() / 255
+    data = BaseDataset(images, torch.zeros(len(images)))
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+        settings = BaseTrainerConfig(
+            output_dir=folder,
+            num_epochs=epochs,
+            learning_rate=1e-3,
+            per_device_train_batch_size=BATCH,
+            per_device_eval_batch_size=BATCH,
+            no_cuda=True,
+        )
+        trainer = BaseTrainer(model, train_dataset=data, training_config=settings)
+        began = time.perf_counter()
+        trainer.train()
+        seconds = time.perf_counter() - began
+    logging.disable(logging.NOTSET)
+    return len(images) * epochs / seconds
+
+
+def spread(values: list[float]) -> dict[str, float]:
+    """Minimum, median and maximum."""
+    return {"min": min(values), "median": statistics.median(values), "max": max(values)}
+
+
+def main() -> None:
+    """Run every variant in turns and print one table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    x = np.random.default_rng(0).integers(0, 256, (SAMPLES, ELEMENTS)).astype(np.uint8)
+    rows: dict[str, list[float]] = {"pythae fp32": [], "vaestro fp32": [], "vaestro bf16": []}
+    peaks = []
+    for _ in range(options.rounds):
+        peaks.append(peak())
+        rows["vaestro fp32"].append(ours(x, "fp32", options.epochs))
+        rows["vaestro bf16"].append(ours(x, "bf16", options.epochs))
+        other = theirs(x, options.epochs)
+        if other is not None:
+            rows["pythae fp32"].append(other)
+    needed = floating_point_operations()
+    result: dict[str, Any] = {
+        "machine": platform.processor() or platform.machine(),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "network": "784-400-20-400-784, batch 100, Bernoulli, Adam",
+        "fp32_matrix_peak_gflops": spread([p / 1e9 for p in peaks]),
+        "samples_per_second": {name: spread(v) for name, v in rows.items() if v},
+    }
+    fp32 = rows["vaestro fp32"]
+    result["share_of_fp32_peak"] = spread([v * needed / p for v, p in zip(fp32, peaks, strict=True)])
+    for name in ("vaestro fp32", "vaestro bf16"):
+        pairs = zip(rows[name], rows["pythae fp32"], strict=False)
+        if ratios := [a / b for a, b in pairs]:
+            result[f"{name} / pythae"] = spread(ratios)
+    print(json.dumps(result, indent=2))
+    if options.out:
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        options.out.write_text(json.dumps(result, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

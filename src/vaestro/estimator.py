@@ -1,0 +1,105 @@
+"""The scikit-learn face: fit, transform, inverse_transform, sample, score.
+
+Shape letters: N samples, D features, K latents.
+"""
+
+import tempfile
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from vaestro.experiments.face import train
+from vaestro.experiments.recipe import Recipe, apply
+from vaestro.experiments.run import Run
+
+
+class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """A dense variational autoencoder as a scikit-learn transformer.
+
+    `latent` dimensions, one hidden layer of `width` units, a likelihood by kind, `beta` on the
+    prior term. `settings` are further recipe edits, such as ("training.clip_norm=1",). The run
+    folder is kept at `run` if given, else it is temporary.
+    """
+
+    def __init__(
+        self,
+        latent: int = 16,
+        likelihood: str = "gaussian",
+        beta: float = 1.0,
+        width: int = 256,
+        epochs: int = 100,
+        batch_size: int = 64,
+        learning_rate: float = 1e-3,
+        seed: int = 0,
+        settings: tuple[str, ...] = (),
+        run: str | None = None,
+    ) -> None:
+        self.latent = latent
+        self.likelihood = likelihood
+        self.beta = beta
+        self.width = width
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.seed = seed
+        self.settings = settings
+        self.run = run
+
+    def fit(self, X: Any, y: Any = None) -> Self:  # noqa: N803
+        """Train on X (N, D) or (N, *shape); y is ignored. Raises UserError for bad input."""
+        with tempfile.TemporaryDirectory() as folder:
+            root = self.run or str(Path(folder) / "run")
+            self.run_: Run = train(self._recipe(X), data=X, run=root, report=self.run is not None)
+        self.n_features_in_ = int(np.prod(np.shape(X)[1:]))
+        return self
+
+    def transform(self, X: Any) -> np.ndarray:  # noqa: N803
+        """Posterior means (N, K)."""
+        check_is_fitted(self)
+        means: np.ndarray = self.run_.encode(x=self._natural(X)).mean.numpy()
+        return means
+
+    def inverse_transform(self, Z: Any) -> np.ndarray:  # noqa: N803
+        """The samples (N, *) that latents Z (N, K) stand for."""
+        check_is_fitted(self)
+        return self.run_.decode(np.asarray(Z))
+
+    def sample(self, count: int = 1, seed: int = 0) -> np.ndarray:
+        """`count` samples from the prior, in the units of the training data."""
+        check_is_fitted(self)
+        return self.run_.sample(count, seed)
+
+    def score(self, X: Any, y: Any = None) -> float:  # noqa: N803
+        """The mean ELBO of X at beta 1, in nats per sample (higher is better)."""
+        check_is_fitted(self)
+        return float(self.run_.evaluate(x=self._natural(X), samples=1)["elbo"])
+
+    def _natural(self, x: Any) -> np.ndarray:
+        return np.asarray(x, dtype=np.float32).reshape(len(x), *self.run_.spec.shape)
+
+    def _recipe(self, x: Any) -> Recipe:
+        network = {"kind": "dense", "widths": [self.width]}
+        base = Recipe.parse(
+            {
+                "name": "estimator",
+                "seed": self.seed,
+                "data": "digits",
+                "split": {"validation": 0.1, "test": 0.0},
+                "model": {
+                    "latent": self.latent,
+                    "encoder": network,
+                    "decoder": network,
+                    "likelihood": self.likelihood,
+                },
+                "objective": {"beta": self.beta},
+                "training": {
+                    "epochs": self.epochs,
+                    "batch_size": min(self.batch_size, max(1, int(len(x) * 0.9) - 1)),
+                    "learning_rate": self.learning_rate,
+                },
+            }
+        )
+        return apply(base, self.settings)

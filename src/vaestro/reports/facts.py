@@ -1,0 +1,220 @@
+"""What a run folder says, read once: every number and array that a report shows.
+
+Only recipe.yaml and manifest.json must be there; a run that is going, was killed or diverged is
+read as far as it came. Letters: N samples, S shown samples, D dimensions walked, V values each,
+K latents; * the axes of one sample.
+"""
+
+import json
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vaestro.foundation.config import read_yaml
+from vaestro.foundation.errors import RecipeError, RunFolderError
+from vaestro.runs.folder import RunFolder
+
+Record = Mapping[str, Any]
+Array = NDArray[Any]
+
+SPLITS = ("train", "validation")
+ENDED = ("finished", "stopped_early", "diverged")
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """The contents of one run folder; what is not there is empty.
+
+    `arrays` are those of snapshots/final.npz, or of the newest epoch snapshot under the same
+    names. `notes` are sentences about files that could not be read.
+    """
+
+    folder: Path
+    recipe: str
+    settings: Record
+    manifest: Record
+    history: tuple[Record, ...] = ()
+    summary: Record = field(default_factory=dict)
+    evaluation: Record = field(default_factory=dict)
+    events: tuple[Record, ...] = ()
+    arrays: Mapping[str, Array] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The recipe's name, else the folder's."""
+        return str(self.manifest.get("name") or self.folder.resolve().name)
+
+    @property
+    def steps(self) -> int:
+        """The newest step that the history or the summary knows of."""
+        known = [row.get("step") for row in self.history[-2:]] + [self.summary.get("steps")]
+        return max((int(step) for step in known if step is not None), default=0)
+
+    @property
+    def current(self) -> bool:
+        """Whether the summary speaks of the run as it is now, not as it was before a resume."""
+        return bool(self.summary) and int(self.summary.get("steps") or 0) >= self.steps
+
+    @property
+    def status(self) -> str:
+        """running, finished, stopped_early, diverged or interrupted."""
+        stored = str(self.manifest.get("status", "running"))
+        said = self.summary.get("status")
+        return str(said) if stored == "running" and self.current and said in ENDED else stored
+
+    @property
+    def verdict(self) -> str:
+        """The summary's verdict; while there is none: exploding for a diverged run, else its status."""
+        if self.current and self.status != "running" and self.summary.get("verdict"):
+            return str(self.summary["verdict"])
+        return "exploding" if self.status == "diverged" else self.status
+
+    @property
+    def shape(self) -> tuple[int, ...] | None:
+        """The shape of one sample."""
+        shape = _mapping(self.manifest.get("data")).get("shape")
+        return tuple(int(size) for size in shape) if isinstance(shape, list) else None
+
+    @property
+    def latent(self) -> int | None:
+        """K, the number of latent dimensions."""
+        if "kl_per_dimension" in self.arrays:
+            return len(self.arrays["kl_per_dimension"])
+        latent = _mapping(self.settings.get("model")).get("latent")
+        return latent if isinstance(latent, int) else None
+
+    @property
+    def stochastic(self) -> bool:
+        """Whether the posterior is a distribution: False for the plain autoencoder."""
+        posterior = _mapping(self.settings.get("model")).get("posterior")
+        kind = posterior.get("kind") if isinstance(posterior, dict) else posterior
+        return kind != "deterministic"
+
+    @property
+    def baseline(self) -> float | None:
+        """The data term of the best constant output, in nats per sample."""
+        if "baseline_constant" in self.arrays:
+            return finite(float(self.arrays["baseline_constant"]))
+        return finite(self.summary.get("baseline_constant"))
+
+    def rows(self, split: str) -> list[Record]:
+        """The history of one split, oldest first."""
+        return [row for row in self.history if row.get("split") == split]
+
+    def figures(self, split: str) -> Record:
+        """The newest figures of a split: the summary's while it is current, else the last row."""
+        rows = self.rows(split)
+        summarised = self.summary.get(split) if self.current else None
+        return summarised if isinstance(summarised, dict) else (rows[-1] if rows else {})
+
+
+def read_facts(folder: Path) -> RunFacts:
+    """Read what is in `folder`.
+
+    Raises RunFolderError for a folder that is no run. Damaged optional files are left out and
+    named in `notes`; damaged lines of a .jsonl file are left out silently, since a run that is
+    going or was killed may leave a half-written last one.
+    """
+    paths = RunFolder(Path(folder))
+    paths.require_run()
+    notes: list[str] = []
+    recipe = paths.recipe.read_text(encoding="utf-8", errors="replace")
+    return RunFacts(
+        folder=paths.root,
+        recipe=recipe,
+        settings=_settings(recipe, notes),
+        manifest=_manifest(paths.manifest),
+        history=_records(paths.history),
+        summary=_optional(paths.summary, notes),
+        evaluation=_optional(paths.evaluation, notes),
+        events=_records(paths.events),
+        arrays=_arrays(paths.snapshots, notes),
+        notes=tuple(notes),
+    )
+
+
+def finite(value: Any) -> float | None:
+    """`value` as a finite float, or None."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not np.isfinite(value):
+        return None
+    return float(value)
+
+
+def _mapping(value: Any) -> Record:
+    return value if isinstance(value, dict) else {}
+
+
+def _settings(recipe: str, notes: list[str]) -> Record:
+    try:
+        return _mapping(read_yaml(recipe, "recipe.yaml"))
+    except RecipeError as fault:
+        notes.append(str(fault))
+        return {}
+
+
+def _manifest(path: Path) -> Record:
+    if not path.is_file():
+        raise RunFolderError(f"{path.parent} holds no manifest.json, so it is not a run folder")
+    try:
+        value = json.loads(path.read_text())
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise RunFolderError(f"{path} is damaged: it must hold one JSON object; restore it")
+    return value
+
+
+def _optional(path: Path, notes: list[str]) -> Record:
+    """The JSON object in `path`; {} when it is missing, and a note when it is damaged."""
+    if not path.is_file():
+        return {}
+    try:
+        value = json.loads(path.read_text())
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        notes.append(f"{path.name} is damaged and is left out.")
+    return _mapping(value)
+
+
+def _records(path: Path) -> tuple[Record, ...]:
+    if not path.is_file():
+        return ()
+    return tuple(_whole(path.read_text(encoding="utf-8", errors="replace").splitlines()))
+
+
+def _whole(lines: list[str]) -> Iterator[Record]:
+    for line in lines:
+        try:
+            value = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(value, dict):
+            yield value
+
+
+def _arrays(snapshots: Path, notes: list[str]) -> dict[str, Array]:
+    """final.npz, or the newest epoch snapshot with its pairs named as the held-out ones."""
+    final = snapshots / "final.npz"
+    if final.is_file():
+        return _npz(final, notes)
+    epochs = sorted(snapshots.glob("epoch-*.npz"))
+    if not epochs:
+        return {}
+    named = {"original": "validation_original", "reconstruction": "validation_reconstruction"}
+    return {named.get(name, name): array for name, array in _npz(epochs[-1], notes).items()}
+
+
+def _npz(path: Path, notes: list[str]) -> dict[str, Array]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
+        notes.append(f"snapshots/{path.name} is damaged and its pictures are left out.")
+        return {}

@@ -1,0 +1,131 @@
+"""Which figures a run can show, each with its words and a way to draw it at a given width."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+from matplotlib.figure import Figure
+
+from vaestro.reports.facts import RunFacts
+from vaestro.reports.figures import curves, kl, latent, pairs, samples, traversal
+from vaestro.reports.figures.mosaic import run_look, samples_in
+from vaestro.reports.numbers import counted, number
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """One figure. `draw(width)` makes it for a sheet of so many CSS pixels.
+
+    `alt` says what it shows to someone who cannot see it; `caption` how to read it.
+    """
+
+    name: str
+    heading: str
+    alt: str
+    caption: str
+    draw: Callable[[int], Figure]
+
+
+def drawings(facts: RunFacts) -> Iterator[Drawing]:
+    """The figures of the run in the order of the page; what its folder lacks is left out."""
+    if curves.has_curves(facts):
+        yield _curves(facts)
+    yield from _tiles(facts)
+    found = latent.latent_map(facts)
+    if found is not None:
+        yield _latent(facts, found)
+    carried = kl.sorted_kl(facts)
+    if carried is not None:
+        yield _kl(carried)
+    yield from _walks(facts)
+
+
+def _curves(facts: RunFacts) -> Drawing:
+    last = facts.figures("validation")
+    dashed = " The dashed line is the data term of the best constant output, which a model must beat."
+    return Drawing(
+        "curves",
+        "How training went",
+        f"Line charts over {counted(facts.steps, 'step')}: the held-out data term ends at "
+        f"{number(last.get('data_term'))} and the prior term at {number(last.get('prior_term'))} "
+        "nats per sample.",
+        "Grey is training, measured while the weights move; blue is held-out data, never trained "
+        f"on.{dashed if facts.baseline is not None else ''}"
+        f"{' A red line marks an event in the run.' if facts.events else ''}",
+        partial(curves.draw_curves, facts),
+    )
+
+
+def _tiles(facts: RunFacts) -> Iterator[Drawing]:
+    look = run_look(facts)
+    if look is None:
+        return
+    found = pairs.pairs(facts)
+    note = " Volumes are shown as their three central slices." if look.kind == "volume" else ""
+    if found:
+        kinds = " and ".join(each.title.lower() for each in found)
+        yield Drawing(
+            "pairs",
+            "Reconstructions",
+            f"{kinds[0].upper()}{kinds[1:]}: rows of originals, each over the row of its "
+            "reconstructions.",
+            "x is the original and x̂ below it what the decoder makes of the mean of its code. "
+            f"Held-out pairs worse than training pairs mean overfitting.{note}",
+            partial(pairs.draw_pairs, found, look),
+        )
+    drawn = samples_in(facts, "samples")
+    if drawn is not None:
+        yield Drawing(
+            "samples",
+            "New samples",
+            f"A grid of {min(len(drawn), samples.MOST[look.kind])} samples decoded from the prior.",
+            "Latents drawn from the prior and decoded; no data went in. If these are worse than "
+            "the reconstructions, the codes of real data do not fill the prior."
+            f"{note}",
+            partial(samples.draw_samples, drawn, look),
+        )
+
+
+def _latent(facts: RunFacts, found: latent.LatentMap) -> Drawing:
+    coloured = " Colours and names are the labels, which the map was not fitted to." * bool(
+        found.names
+    )
+    rings = facts.stochastic and not found.axes[1].startswith("share")
+    ringed = " Dashed rings lie one and two standard deviations from the prior's centre." * rings
+    return Drawing(
+        "latent",
+        "Latent space",
+        f"Scatter of {counted(len(found.points), 'held-out sample')} by posterior mean, "
+        f"{found.axes[0]} against {found.axes[1]}.",
+        f"Each dot is the posterior mean of one held-out sample.{coloured}{ringed}",
+        partial(latent.draw_latent, found, rings),
+    )
+
+
+def _kl(carried: kl.SortedKl) -> Drawing:
+    return Drawing(
+        "kl",
+        "What each dimension carries",
+        f"Bar chart: {carried.live} of {len(carried.nats)} latent dimensions are above "
+        f"{kl.LIVE_NATS} nats; the largest carries {number(float(carried.nats[0]))} nats.",
+        "Blue dimensions are live: they tell something about the sample. Grey ones are left at the "
+        "prior and cost nothing. The scale is linear up to the dashed line and logarithmic above.",
+        partial(kl.draw_kl, carried),
+    )
+
+
+def _walks(facts: RunFacts) -> Iterator[Drawing]:
+    look = run_look(facts)
+    found = traversal.walks(facts, look) if look is not None else None
+    if look is None or found is None:
+        return
+    yield Drawing(
+        "traversal",
+        "What each dimension does",
+        f"A grid of decoded samples: {counted(len(found.rows), 'row')} for latent dimensions, "
+        f"{counted(len(found.values), 'column')} for values from {number(found.values[0])} to "
+        f"{number(found.values[-1])}.",
+        "Each row moves one latent dimension through the values on top while the others stay at 0. "
+        "A row that does not change belongs to a dimension that the decoder ignores.",
+        partial(traversal.draw_walks, found, look),
+    )

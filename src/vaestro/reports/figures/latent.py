@@ -1,0 +1,184 @@
+"""Where held-out samples lie in the latent space. Letters: N samples, K latents."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Circle
+from numpy.typing import NDArray
+
+from vaestro.reports.facts import RunFacts
+from vaestro.reports.figures import style
+from vaestro.reports.numbers import share
+
+OTHER = "#bbbbbb"
+RINGS = (1.0, 2.0)
+
+
+@dataclass(frozen=True)
+class LatentMap:
+    """Posterior means in two dimensions. points: (N, 2); classes: (N,) of places in `names`.
+
+    `axes` names the two directions; `classes` holds -1 for the rarer labels beyond ten.
+    """
+
+    points: NDArray[np.float64]
+    axes: tuple[str, str]
+    classes: NDArray[np.intp] | None
+    names: tuple[str, ...]
+
+
+def latent_map(facts: RunFacts) -> LatentMap | None:
+    """The map of the run's posterior means (N, K); None without at least two finite ones."""
+    stored = facts.arrays.get("latent")
+    if stored is None or stored.ndim != 2:
+        return None
+    means = stored.astype(np.float64)
+    kept = np.isfinite(means).all(1)
+    if kept.sum() < 2:
+        return None
+    points, named = flattened(means[kept])
+    labels = facts.arrays.get("latent_labels")
+    if labels is None or labels.shape != (len(means),):
+        return LatentMap(points, named, None, ())
+    data = facts.manifest.get("data")
+    known = data.get("labels") if isinstance(data, dict) else None
+    return LatentMap(points, named, *_classes(labels[kept], known))
+
+
+def flattened(means: NDArray[np.float64]) -> tuple[NDArray[np.float64], tuple[str, str]]:
+    """(N, K) -> (N, 2): the latents themselves up to K = 2, else their two principal axes.
+
+    The rotation comes from the centred means but is applied to the means themselves, so that the
+    prior's centre stays at 0. Each axis points to where its largest weight is positive.
+    """
+    latents = means.shape[1]
+    if latents == 1:
+        rank = np.argsort(np.argsort(means[:, 0], kind="stable"), kind="stable")
+        return np.column_stack([means[:, 0], (rank + 0.5) / len(means)]), ("z 0", "share below")
+    if latents == 2:
+        return means, ("z 0", "z 1")
+    _, sizes, directions = np.linalg.svd(means - means.mean(0), full_matrices=False)
+    power = sizes**2 / max(float((sizes**2).sum()), 1e-300)
+    names = tuple(
+        f"{order} principal axis ({share(float(part))} of the variance)"
+        for order, part in zip(("first", "second"), power[:2], strict=False)
+    )
+    two = directions[:2]
+    strongest = np.abs(two).argmax(1)
+    two = two * np.where(two[np.arange(len(two)), strongest] < 0, -1.0, 1.0)[:, None]
+    return means @ two.T, (names[0], names[1])
+
+
+def _classes(labels: NDArray[Any], known: Any) -> tuple[NDArray[np.intp], tuple[str, ...]]:
+    """The ten commonest labels in their own order, the others as -1; names from the manifest."""
+    values, counts = np.unique(labels, return_counts=True)
+    common = np.sort(values[np.argsort(-counts, kind="stable")[: len(style.CLASSES)]])
+    place = {value: index for index, value in enumerate(common.tolist())}
+    classes = np.array([place.get(label, -1) for label in labels.tolist()], dtype=np.intp)
+    names = tuple(_label_name(value, known) for value in common.tolist())
+    return classes, names
+
+
+def _label_name(value: Any, known: Any) -> str:
+    if isinstance(known, dict):
+        return str(known.get(str(value), value))
+    if isinstance(known, list) and isinstance(value, int) and 0 <= value < len(known):
+        return str(known[value])
+    return str(value)
+
+
+def draw_latent(found: LatentMap, rings: bool, width: int) -> Figure:
+    """A scatter with equal axes; rings at one and two standard deviations of the prior."""
+    side = min(width, 520) - 78
+    rows = -(-_entries(found) // _across(width))
+    legend = 22 * rows + 10 if found.names else 0
+    sheet = style.Sheet(side + 78, side + 54 + legend)
+    axes = sheet.axes(62, 8, side, side)
+    colours = [OTHER if c < 0 else style.CLASSES[c] for c in _classes_of(found)]
+    axes.scatter(
+        *found.points.T,
+        s=11 if len(found.points) < 800 else 6,
+        c=colours,
+        alpha=0.8,
+        linewidths=0,
+        rasterized=len(found.points) > 300,
+    )
+    if found.axes[1].startswith("share"):
+        axes.set_ylim(0, 1)
+    else:
+        _frame(axes, found.points, rings)
+    style.label_x(axes, found.axes[0])
+    style.label_y(axes, found.axes[1])
+    if found.names:
+        _name_classes(axes, found)
+        _legend(sheet, found, side + 54, width)
+    return sheet.figure
+
+
+def _frame(axes: Axes, points: NDArray[np.float64], rings: bool) -> None:
+    """Equal axes around the points (but for the farthest in a thousand) and the rings."""
+    ends = np.quantile(np.abs(points), 0.999) * 1.08
+    reach = max(float(ends), 2.25 if rings else 1e-6)
+    axes.set_xlim(-reach, reach)
+    axes.set_ylim(-reach, reach)
+    axes.set_aspect("equal")
+    for radius in RINGS if rings else ():
+        ring = Circle((0, 0), radius, fill=False, color=style.QUIET, linewidth=0.9)
+        ring.set_linestyle((0, (4, 3)))
+        axes.add_patch(ring)
+
+
+def _classes_of(found: LatentMap) -> list[int]:
+    if found.classes is None:
+        return [0] * len(found.points)
+    return [int(c) for c in found.classes]
+
+
+def _name_classes(axes: Axes, found: LatentMap) -> None:
+    """Each class's name at its median, so that the colours are not needed to tell them apart."""
+    assert found.classes is not None
+    for place, name in enumerate(found.names):
+        x, y = np.median(found.points[found.classes == place], axis=0)
+        axes.text(
+            x,
+            y,
+            name,
+            parse_math=False,
+            ha="center",
+            va="center",
+            fontsize=13 * style.POINT,
+            fontweight="bold",
+            color=style.CLASSES[place],
+            bbox={
+                "boxstyle": "round,pad=0.22",
+                "facecolor": "white",
+                "edgecolor": style.CLASSES[place],
+                "linewidth": 0.9,
+                "alpha": 0.92,
+            },
+        )
+
+
+def _entries(found: LatentMap) -> int:
+    return len(found.names) + int(found.classes is not None and bool((found.classes < 0).any()))
+
+
+def _across(width: int) -> int:
+    return 10 if width > 500 else 5
+
+
+def _legend(sheet: style.Sheet, found: LatentMap, top: float, width: int) -> None:
+    """Coloured dots with names in rows under the axes."""
+    entries = list(zip(style.CLASSES, found.names, strict=False))
+    if _entries(found) > len(found.names):
+        entries.append((OTHER, "others"))
+    pitch = (sheet.width - 70) / _across(width)
+    for place, (colour, name) in enumerate(entries):
+        row, column = divmod(place, _across(width))
+        left, line = 62 + column * pitch, top + 10 + 22 * row
+        sheet.write(left, line, "●", size=11, color=colour, va="center")
+        short = name if len(name) <= 9 else name[:8] + "…"
+        sheet.write(left + 13, line, short, size=12, va="center")

@@ -1,0 +1,73 @@
+"""What the figures made of tiles share: one look for the run, and placing a grid on a sheet.
+
+Letters: S samples; * the axes of one sample.
+"""
+
+import numpy as np
+
+from vaestro.reports.facts import Array, RunFacts
+from vaestro.reports.figures import style
+from vaestro.reports.tiles import Look, grid, look_at, tile
+
+GAP = 6
+"""Pixels of the grid's picture between two tiles."""
+REFERENCES = ("train_original", "validation_original", "samples", "traversal")
+
+
+def samples_in(facts: RunFacts, name: str, leading: int = 1) -> Array | None:
+    """The array `name`, if it holds samples after `leading` axes; None when missing or empty."""
+    array = facts.arrays.get(name)
+    usable = array is not None and array.ndim > leading and array.size and array.dtype.kind in "fiub"
+    return array if usable else None
+
+
+def run_look(facts: RunFacts) -> Look | None:
+    """One look for every tile of the run, from its originals if it kept any."""
+    data = facts.manifest.get("data")
+    values = data.get("values") if isinstance(data, dict) else None
+    for name in REFERENCES:
+        array = samples_in(facts, name, 2 if name == "traversal" else 1)
+        if array is not None:
+            flat = array.reshape(-1, *array.shape[2:]) if name == "traversal" else array
+            return look_at(flat, values)
+    return None
+
+
+def columns_for(look: Look, count: int, width: float) -> int:
+    """How many tiles of this look go side by side in `width` CSS pixels, at most `count`."""
+    least = {"image": 40, "volume": 108, "lines": 82}[look.kind]
+    fitting = max(1, int(width // least))
+    if fitting >= count:
+        return count
+    rows = -(-count // fitting)
+    return -(-count // rows)  # as few rows as needed, evenly filled
+
+
+def place_samples(
+    sheet: style.Sheet, samples: Array, look: Look, box: tuple[float, float, float], columns: int
+) -> None:
+    """Draw samples (S, *) as a grid at box = (left, top, width); its height follows."""
+    left, top, width = box
+    picture = grid([tile(sample, look) for sample in samples], columns, GAP)
+    height = width * picture.shape[0] / picture.shape[1]
+    style.picture(sheet.axes(left, top, width, height), picture)
+
+
+def grid_height(samples: Array, look: Look, width: float, columns: int) -> float:
+    """The height that `place_samples` will take, in CSS pixels."""
+    tall, wide, _ = tile(samples[0], look).shape
+    rows = -(-len(samples) // columns)
+    across = columns * (wide + GAP) - GAP
+    return width * (rows * (tall + GAP) - GAP) / across
+
+
+def interleaved(above: Array, below: Array, columns: int) -> Array:
+    """Rows of `columns` from two stacks (S, *) in turn; a last short row is left out."""
+    count = min(len(above), len(below))
+    whole = max(columns, count - count % columns) if count >= columns else count
+    parts = [
+        stack[start : start + columns]
+        for start in range(0, whole, columns)
+        for stack in (above[:whole], below[:whole])
+    ]
+    return np.concatenate(parts)

@@ -1,0 +1,168 @@
+"""The numbers of a run as cards, as a table over splits, and as a list of facts."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from vaestro.reports.facts import SPLITS, Record, RunFacts, finite
+from vaestro.reports.numbers import NONE, counted, duration, number
+
+MOST_DOTS = 64
+
+
+@dataclass(frozen=True)
+class Card:
+    """One key number. `term` is its entry in the glossary; `dots` = (live, all) draws dimensions."""
+
+    label: str
+    value: str
+    unit: str
+    note: str
+    term: str
+    dots: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measured quantity over the splits of the table."""
+
+    label: str
+    unit: str
+    values: tuple[str, ...]
+
+
+def measured_on(facts: RunFacts) -> tuple[str, Record]:
+    """The split that the cards speak of, in words, and its figures."""
+    if finite(facts.evaluation.get("data_term")) is not None:
+        split = "held-out" if facts.evaluation.get("split") == "validation" else "test"
+        named = str(facts.evaluation.get("split") or split)
+        return f"the {named} split", facts.evaluation
+    if facts.rows("validation") or facts.summary.get("validation"):
+        return "the validation split, never trained on", facts.figures("validation")
+    return "the training split", facts.figures("train")
+
+
+def cards(facts: RunFacts) -> list[Card]:
+    """The four numbers of the first screen: what is not known is a dash."""
+    _, figures = measured_on(facts)
+    data_term, prior_term = (finite(figures.get(key)) for key in ("data_term", "prior_term"))
+    saved = None if facts.baseline is None or data_term is None else facts.baseline - data_term
+    better = "better" if saved is None or saved >= 0 else "worse"
+    gain = "" if saved is None else f"{number(abs(saved))} {better} than a constant"
+    first = Card("Loss", number(figures.get("loss")), "as configured", "lower is better", "loss")
+    if facts.stochastic and data_term is not None and prior_term is not None:
+        total = number(-(data_term + prior_term))
+        first = Card("ELBO", total, "nats per sample", "higher is better", "elbo")
+    shown = [first, Card("Data term", number(data_term), "nats per sample", gain, "data-term")]
+    if not facts.stochastic:
+        error = number(figures.get("mse"))
+        return [*shown, Card("Squared error", error, "per element", "", "mse"), _code(facts)]
+    bits = "" if prior_term is None else f"{number(prior_term / 0.6931471805599453)} bits of code"
+    cost = Card("Prior term", number(prior_term), "nats per sample", bits, "prior-term")
+    return [*shown, cost, _live(facts, figures)]
+
+
+def _live(facts: RunFacts, figures: Record) -> Card:
+    live, latent = finite(figures.get("live_dimensions")), facts.latent
+    value = NONE if live is None else f"{live:.0f}"
+    known = live is not None and latent is not None and latent <= MOST_DOTS
+    dots = (int(live or 0), int(latent or 0)) if known else None
+    unit = f"of {latent}" if latent else ""
+    return Card("Live dimensions", value, unit, "KL above 0.01 nats", "live", dots)
+
+
+def _code(facts: RunFacts) -> Card:
+    return Card("Code", number(facts.latent), "dimensions", "a point, no KL", "autoencoder")
+
+
+def splits(facts: RunFacts) -> list[tuple[str, Record]]:
+    """The columns of the table: training, validation and, if it was done, the evaluation."""
+    columns = [(name, facts.figures(name)) for name in SPLITS if facts.figures(name)]
+    if facts.evaluation:
+        columns.append((f"evaluation ({facts.evaluation.get('split', 'test')})", facts.evaluation))
+    return columns
+
+
+def table(facts: RunFacts) -> list[Row]:
+    """Every measured quantity that at least one split has."""
+    columns = [figures for _, figures in splits(facts)]
+    wanted = [quantity for quantity in QUANTITIES if facts.stochastic or quantity[0] not in OF_VAE]
+    rows = (
+        Row(label, unit, tuple(_cell(figures, key) for figures in columns))
+        for key, label, unit in wanted
+    )
+    return [row for row in rows if any(value != NONE for value in row.values)]
+
+
+def _cell(figures: Record, key: str) -> str:
+    value = number(figures.get(key))
+    error = finite(figures.get("nll_standard_error")) if key == "nll" else None
+    return value if error is None or value == NONE else f"{value} ± {number(error)}"
+
+
+QUANTITIES = (
+    ("loss", "Loss", "as configured"),
+    ("elbo", "ELBO", "nats per sample"),
+    ("nll", "−log p(x), importance-weighted", "nats per sample"),
+    ("bits_per_dimension", "Bits per dimension", "bits"),
+    ("data_term", "Data term", "nats per sample"),
+    ("prior_term", "Prior term", "nats per sample"),
+    ("mse", "Mean squared error", "per element"),
+    ("live_dimensions", "Live dimensions", ""),
+    ("mutual_information", "Mutual information", "nats"),
+    ("prior_mismatch", "Prior mismatch", "nats"),
+    ("n", "Samples", ""),
+)
+OF_VAE = {"elbo", "prior_term", "live_dimensions", "mutual_information", "prior_mismatch"}
+
+
+def particulars(facts: RunFacts) -> list[tuple[str, str]]:
+    """What was trained, on what and how fast, as (name, value); unknown ones are left out."""
+    return [(name, value) for name, value in _particulars(facts) if value and value != NONE]
+
+
+def _particulars(facts: RunFacts) -> Iterator[tuple[str, str]]:
+    manifest, data = facts.manifest, _mapping(facts.manifest.get("data"))
+    yield "Data", _data(data)
+    yield "One sample", _sample(data)
+    parts = (f"{number(data[name])} {name}" for name in (*SPLITS, "test") if data.get(name))
+    yield "Split", ", ".join(parts)
+    yield "Parameters", number(manifest.get("parameters"))
+    compression = finite(manifest.get("compression"))
+    yield "Compression", f"{number(compression)} elements per latent" if compression else ""
+    yield "Effective beta", number(finite(manifest.get("effective_beta")))
+    yield "Effective observation variance", number(finite(manifest.get("effective_variance")))
+    yield "Steps", number(facts.steps)
+    if facts.current:
+        yield "Time", duration(facts.summary.get("seconds"))
+        speed = finite(facts.summary.get("samples_per_second"))
+        yield "Speed", f"{number(speed)} samples per second" if speed else ""
+    yield "Machine", _plan(_mapping(manifest.get("plan")))
+    named = (("vaestro", "vaestro"), ("torch", "torch"), ("python", "Python"))
+    yield "Versions", ", ".join(f"{title} {manifest[key]}" for key, title in named if key in manifest)
+    yield "Started", str(manifest.get("created", "")).replace("T", " ")[:16]
+
+
+def _data(data: Record) -> str:
+    name = str(data.get("name") or "")
+    return f"{name}, {counted(data['samples'], 'sample')}" if data.get("samples") else name
+
+
+def _sample(data: Record) -> str:
+    shape = data.get("shape")
+    if not isinstance(shape, list):
+        return ""
+    kind = f", {data['values']}" if data.get("values") else ""
+    return f"{' × '.join(map(str, shape))} = {number(data.get('elements'))} elements{kind}"
+
+
+def _plan(plan: Record) -> str:
+    threads = plan.get("threads")
+    parts = [str(plan.get("device") or ""), str(plan.get("precision") or "")]
+    parts += [counted(threads, "thread") if isinstance(threads, int) else ""]
+    parts += ["compiled" if plan.get("compile") else ""]
+    return ", ".join(part for part in parts if part)
+
+
+def _mapping(value: Any) -> Record:
+    return value if isinstance(value, dict) else {}

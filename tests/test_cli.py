@@ -1,0 +1,268 @@
+"""The command line as programs use it: JSON on stdout, exit codes, one line for a mistake."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from vaestro.cli.main import COMMANDS, main
+
+FAST = [
+    *("--set", "training.epochs=3"),
+    *("--set", "training.threads=1"),
+    *("--set", "training.early_stopping=null"),
+]
+
+
+def call(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    """Exit code, stdout and stderr of one command in this process."""
+    with pytest.raises(SystemExit) as ended:
+        main(list(arguments))
+    captured = capsys.readouterr()
+    code = ended.value.code
+    return (code if isinstance(code, int) else 1), captured.out, captured.err
+
+
+def record(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
+    code, out, err = call(capsys, *arguments, "--json")
+    assert code == 0, err
+    assert out.count("\n") == 1
+    return dict(json.loads(out))
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("cli") / "run"
+    with pytest.raises(SystemExit):
+        main(["train", "digits", "--run", str(root), *FAST])
+    return root
+
+
+def test_train_prints_what_is_promised(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    summary = record(capsys, "train", "--run", str(tmp_path / "r"), *FAST)
+    assert summary["status"] == "finished"
+    assert summary["steps"] == 3 * 19
+    assert summary["verdict"] in ("healthy", "collapsed")
+    assert summary["samples_per_second"] > 0
+    for split in ("train", "validation"):
+        keys = {"loss", "data_term", "prior_term", "mse", "live_dimensions"}
+        assert keys <= summary[split].keys()
+    layout = {
+        *("recipe.yaml", "manifest.json", "history.jsonl", "summary.json", "report.html"),
+        *("checkpoints", "model", "pictures", "snapshots"),
+    }
+    assert layout <= {p.name for p in (tmp_path / "r").iterdir()}
+
+
+def test_history_has_the_promised_keys_and_no_times(run: Path) -> None:
+    rows = [json.loads(line) for line in (run / "history.jsonl").read_text().splitlines()]
+    keys = {"step", "epoch", "split", "data_term", "prior_term", "beta", "loss", "live_dimensions"}
+    assert all(keys <= row.keys() for row in rows)
+    assert not any("second" in key or "time" in key for row in rows for key in row)
+    assert [row["epoch"] for row in rows if row["split"] == "train"] == [1, 2, 3]
+    assert [row["epoch"] for row in rows if row["split"] == "validation"] == [0, 1, 2, 3]
+
+
+def test_default_folders_are_numbered(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for number in (1, 2):
+        summary = record(capsys, "train", *FAST, "--set", "name=mine")
+        assert Path(summary["run"]) == Path("runs") / f"mine-00{number}"
+
+
+def test_evaluate(capsys: pytest.CaptureFixture[str], run: Path) -> None:
+    got = record(capsys, "evaluate", str(run), "--samples", "16")
+    assert got["elbo"] <= -got["nll"] + 1e-6
+    assert got["nll_samples"] == 16
+    assert got["n"] == 269
+    assert got["elbo"] == pytest.approx(-(got["data_term"] + got["prior_term"]))
+    assert json.loads((run / "evaluation.json").read_text()) == got
+    again = record(capsys, "evaluate", str(run), "--samples", "16")
+    assert again == got
+    assert record(capsys, "evaluate", str(run), "--split", "train")["n"] == 1223
+
+
+@pytest.mark.parametrize("ending", ["png", "npz", "npy", "csv"])
+def test_samples_in_every_format(
+    ending: str, capsys: pytest.CaptureFixture[str], run: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / f"s.{ending}"
+    assert record(capsys, "sample", str(run), "--out", str(out), "--n", "9")["n"] == 9
+    if ending == "png":
+        assert Image.open(out).size[0] >= 3 * 8
+    if ending == "npz":
+        assert np.load(out)["samples"].shape == (9, 1, 8, 8)
+    if ending == "npy":
+        assert np.load(out).shape == (9, 1, 8, 8)
+    if ending == "csv":
+        assert len(out.read_text().splitlines()) == 10
+
+
+def test_the_same_seed_gives_the_same_samples(
+    capsys: pytest.CaptureFixture[str], run: Path, tmp_path: Path
+) -> None:
+    def drawn(name: str, *more: str) -> np.ndarray:
+        out = tmp_path / f"{name}.npy"
+        record(capsys, "sample", str(run), "--out", str(out), "--n", "5", *more)
+        return np.load(out)
+
+    first = drawn("a", "--seed", "3")
+    assert np.array_equal(first, drawn("b", "--seed", "3"))
+    assert not np.array_equal(first, drawn("c", "--seed", "4"))
+    assert not np.array_equal(first, drawn("d", "--seed", "3", "--noise"))
+
+
+def test_encode_then_decode_is_reconstruct(
+    capsys: pytest.CaptureFixture[str], run: Path, tmp_path: Path
+) -> None:
+    latents, decoded, pairs = (tmp_path / n for n in ("l.npz", "d.npz", "p.npz"))
+    assert record(capsys, "encode", str(run), "--out", str(latents))["n"] == 269
+    stored = np.load(latents)
+    assert stored["mean"].shape == (269, 12)
+    assert stored["labels"].shape == (269,)
+    record(capsys, "decode", str(run), str(latents), "--out", str(decoded))
+    shown = record(capsys, "reconstruct", str(run), "--out", str(pairs), "--n", "269")
+    pair = np.load(pairs)
+    np.testing.assert_allclose(np.load(decoded)["samples"], pair["reconstruction"], atol=1e-5)
+    mse = float(((pair["original"] - pair["reconstruction"]) ** 2).mean())
+    assert shown["mse"] == pytest.approx(mse, rel=1e-4)
+
+
+def test_data_of_ones_own(
+    capsys: pytest.CaptureFixture[str], run: Path, tmp_path: Path
+) -> None:
+    x = np.random.default_rng(0).random((7, 1, 8, 8)).astype(np.float32)
+    np.save(tmp_path / "x.npy", x)
+    given = ["--data", str(tmp_path / "x.npy")]
+    assert record(capsys, "evaluate", str(run), *given)["n"] == 7
+    out = tmp_path / "l.npz"
+    assert record(capsys, "encode", str(run), "--out", str(out), *given)["n"] == 7
+
+
+def test_traverse_and_interpolate(
+    capsys: pytest.CaptureFixture[str], run: Path, tmp_path: Path
+) -> None:
+    walked = record(
+        capsys, "traverse", str(run), "--out", str(tmp_path / "t.png"), "--dims", "3", "--dims", "0"
+    )
+    assert walked["dimensions"] == [3, 0]
+    assert Image.open(tmp_path / "t.png").size[0] > Image.open(tmp_path / "t.png").size[1]
+    lines = record(capsys, "interpolate", str(run), "--out", str(tmp_path / "i.npz"), "--n", "3")
+    assert (lines["n"], lines["steps"]) == (3, 8)
+
+
+def test_listings(capsys: pytest.CaptureFixture[str], run: Path) -> None:
+    names = [row["name"] for row in record(capsys, "recipes")["recipes"]]
+    assert {"digits", "mnist-dense"} <= set(names)
+    assert all(row["about"] for row in record(capsys, "recipes")["recipes"])
+    assert record(capsys, "recipes", "digits", "--set", "seed=7")["seed"] == 7
+    assert any(row["name"] == "digits" for row in record(capsys, "data", "list")["data"])
+    shown = record(capsys, "data", "show", "digits")
+    assert shown["samples"] == 1797
+    assert shown["elements"] == 64
+    assert record(capsys, "report", str(run))["reports"] == [str(run / "report.html")]
+
+
+def test_the_version_and_every_command_in_help(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = call(capsys, "--help")
+    assert all(name in out for name in [*COMMANDS, "data"])
+    for name in COMMANDS:
+        code, shown, _ = call(capsys, name, "--help")
+        assert code == 0
+        assert "--json" in shown
+
+
+MISTAKES = [
+    (["train", "digitz"], "did you mean digits"),
+    (["train", "--set", "objective.bta=1"], "did you mean beta"),
+    (["train", "--set", "training.batch_size=99999"], "99999"),
+    (["train", "mnist-dense"], "data.path"),
+    (["train", "mnist-dense", "--set", "data.path=nowhere"], "nowhere"),
+    (["train", "--resume"], "--run"),
+    (["train", "--resume", "--run", "nowhere"], "nowhere"),
+    (["train", "--set", "model.likelihood=poisson"], "poisson"),
+    (["train", "--set", "training.device=cuda:9"], "cuda:9"),
+    (["train", "--nonsense"], "nonsense"),
+    (["nonsense"], "nonsense"),
+    (["evaluate", "nowhere"], "nowhere"),
+    (["sample", "{run}", "--out", "s.xyz"], ".xyz"),
+    (["sample", "{run}", "--out", "none/s.png"], "none"),
+    (["sample", "{run}"], "--out"),
+    (["sample", "{run}", "--out", "s.png", "--n", "0"], "--n"),
+    (["evaluate", "{run}", "--split", "tset"], "tset"),
+    (["evaluate", "{run}", "--data", "nowhere.npz"], "nowhere.npz"),
+    (["evaluate", "{run}", "--samples", "0"], "--samples"),
+    (["traverse", "{run}", "--out", "t.png", "--dims", "99"], "99"),
+    (["decode", "{run}", "nowhere.npz", "--out", "d.png"], "nowhere.npz"),
+    (["encode", "{run}", "--out", "l.csv"], ".npz"),
+    (["interpolate", "{run}", "--out", "i.png", "--n", "100000"], "100000"),
+    (["report", "nowhere"], "nowhere"),
+    (["data", "show", "nowhere"], "nowhere"),
+    (["recipes", "nowhere"], "nowhere"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "names"), MISTAKES, ids=lambda v: " ".join(v)[:60])
+def test_a_mistake_gets_one_line_and_exit_2(
+    arguments: list[str],
+    names: str,
+    run: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, out, err = call(capsys, *(a.replace("{run}", str(run)) for a in arguments))
+    assert (code, out) == (2, "")
+    assert names in err
+    assert err.count("\n") == 1
+    assert err.startswith("error: ")
+    assert list(tmp_path.iterdir()) == []  # nothing half-written
+
+
+def test_an_occupied_folder_is_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "keep.txt").write_text("mine")
+    code, _, err = call(capsys, "train", "--run", str(tmp_path))
+    assert code == 2
+    assert "--resume" in err
+    assert [p.name for p in tmp_path.iterdir()] == ["keep.txt"]
+
+
+def test_a_diverging_run_exits_1_and_names_the_cause(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    root = tmp_path / "r"
+    edits = ["--set", "training.learning_rate=1e30", "--set", "objective.beta=1e30"]
+    code, out, err = call(capsys, "train", "--run", str(root), *edits, "--json")
+    assert code == 1
+    summary = json.loads(out)
+    assert (summary["status"], summary["verdict"]) == ("diverged", "exploding")
+    assert "step" in err
+    assert "Traceback" not in err
+    assert list((root / "checkpoints").iterdir())
+    assert (root / "report.html").exists()
+
+
+def test_help_loads_no_torch_and_is_fast() -> None:
+    code = (
+        "import sys; from vaestro.cli.main import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "assert not {'torch', 'numpy', 'pydantic', 'sklearn'} & sys.modules.keys()"
+    )
+    began = time.perf_counter()
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+    assert time.perf_counter() - began < (2.0 if os.environ.get("CI") else 1.0)

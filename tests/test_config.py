@@ -1,0 +1,117 @@
+"""Configuration: what is refused, and the one line that says so."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.conftest import small_recipe
+from vaestro.experiments.recipe import Recipe, apply, built_in, read_recipe
+from vaestro.foundation.config import differences, edited, field_paths, read_yaml
+from vaestro.foundation.errors import RecipeError
+
+
+@pytest.mark.parametrize("name", built_in())
+def test_built_in_recipes_survive_a_round_trip(name: str) -> None:
+    recipe = read_recipe(name)
+    assert recipe.name == name
+    assert Recipe.parse(read_yaml(recipe.to_yaml(), name)) == recipe
+
+
+@given(
+    st.integers(1, 64),
+    st.floats(1e-12, 1e12, allow_nan=False),
+    st.sampled_from(["sum", "mean", "mean-both", "mean-batch-sum"]),
+    st.lists(st.integers(1, 999), max_size=4),
+)
+def test_any_recipe_survives_a_round_trip(
+    latent: int, beta: float, reduction: str, widths: list[int]
+) -> None:
+    recipe = small_recipe(
+        model={"latent": latent, "encoder": {"kind": "dense", "widths": widths}},
+        objective={"beta": beta, "reduction": reduction},
+    )
+    assert Recipe.parse(read_yaml(recipe.to_yaml(), "here")) == recipe
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("1e-3", 1e-3), ("1E5", 1e5), ("-2.5e3", -2500.0), ("3", 3), (".5", 0.5), ("abc", "abc")],
+)
+def test_numbers_in_yaml(text: str, value: object) -> None:
+    assert read_yaml(text, "here") == value
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        ("objective.bta=3", r"unknown field objective\.bta: did you mean beta\?"),
+        ("objectiv.beta=3", r"unknown field objectiv: did you mean objective\?"),
+        ("objective.beta=-1", r"objective\.beta is -1; legal: greater than or equal to 0"),
+        ("objective.reduction=avg", r"objective\.reduction is 'avg'; legal: 'sum', 'mean'"),
+        ("model.likelihood=bernouli", r"model\.likelihood\.kind is 'bernouli'; did you mean"),
+        ("model.latent=0", r"model\.latent is 0"),
+        ("model.latent=two", r"model\.latent is 'two'; legal: a valid integer"),
+        ("training.learning_rate=.nan", r"training\.learning_rate is nan; legal: a finite number"),
+        ("training.device=gpu", r"training\.device is 'gpu'"),
+        ("seed", r"not of the form field\.path=value"),
+        ("seed={", r"is not valid YAML"),
+        ("seed.more=3", r"seed is 0 and has no fields"),
+    ],
+)
+def test_one_clear_line(edit: str, message: str) -> None:
+    with pytest.raises(RecipeError, match=message) as caught:
+        apply(small_recipe(), [edit])
+    assert "\n" not in str(caught.value)
+
+
+def test_a_negative_variance_is_refused() -> None:
+    with pytest.raises(RecipeError, match=r"model\.likelihood\.variance\.value is -1"):
+        apply(
+            small_recipe(),
+            ["model.likelihood=gaussian", "model.likelihood.variance.value=-1"],
+        )
+
+
+def test_a_new_kind_drops_the_old_kinds_fields() -> None:
+    recipe = apply(small_recipe(), ["objective.beta=linear", "objective.beta.end=3"])
+    assert recipe.objective.beta.plain()["end"] == 3
+    back = apply(recipe, ["objective.beta.kind=constant", "objective.beta.value=2"])
+    assert back.objective.beta.plain() == {"kind": "constant", "value": 2.0}
+
+
+def test_lists_may_be_written_with_commas() -> None:
+    recipe = apply(small_recipe(), ["model.encoder.widths=8,9", "model.decoder.widths=7"])
+    assert recipe.model.encoder.plain()["widths"] == [8, 9]
+    assert recipe.model.decoder.plain()["widths"] == [7]
+
+
+def test_unknown_recipes_name_their_neighbours(tmp_path: object) -> None:
+    with pytest.raises(RecipeError, match="did you mean digits"):
+        read_recipe("digitz")
+    with pytest.raises(RecipeError, match="no recipe file"):
+        read_recipe("somewhere/else.yaml")
+
+
+def test_a_recipe_file_that_is_no_mapping(tmp_path: object) -> None:
+    path = tmp_path / "list.yaml"  # type: ignore[operator]
+    path.write_text("- 1\n- 2\n")
+    with pytest.raises(RecipeError, match="mapping of fields"):
+        read_recipe(path)
+
+
+def test_recipes_are_frozen() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        small_recipe().seed = 3  # type: ignore[misc]
+
+
+def test_differences_name_paths() -> None:
+    one, two = small_recipe(), apply(small_recipe(), ["seed=1", "model.latent=9"])
+    assert differences(one.plain(), two.plain()) == ["model.latent", "seed"]
+    assert "model.encoder.widths" in set(field_paths(one.plain()))
+
+
+def test_editing_leaves_the_original_alone() -> None:
+    values = small_recipe().plain()
+    before = str(values)
+    edited(values, ("model.encoder.widths=3", "seed=9"))
+    assert str(values) == before

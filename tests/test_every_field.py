@@ -1,0 +1,314 @@
+"""Every field of a recipe changes something: a mutation of each gives another run.
+
+A run is what it leaves: its history, its model, its manifest and the files in its folder.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.torch import load_file
+
+from tests.conftest import Silent, small_recipe, updated
+from vaestro.experiments import train as training
+from vaestro.experiments.recipe import Recipe
+from vaestro.foundation.config import field_paths
+
+GAUSSIAN = {"kind": "gaussian"}
+CONVOLUTION = {"kind": "convolution", "channels": [4], "normalisation": "batch"}
+BACK = {"kind": "convolution", "channels": [4], "normalisation": "batch"}
+
+# base changes -> the mutations of single fields that must each change the run
+MUTATIONS: list[tuple[dict[str, Any], list[dict[str, Any]]]] = [
+    (
+        {},
+        [
+            {"seed": 1},
+            {"split": {"validation": 0.3}},
+            {"split": {"test": 0.3}},
+            {"split": {"seed": 1}},
+            {"transform": {"kind": "standardise"}, "model": {"likelihood": GAUSSIAN}},
+            {"model": {"latent": 5}},
+            {"model": {"encoder": {"widths": [17]}}},
+            {"model": {"encoder": {"activation": "tanh"}}},
+            {"model": {"encoder": {"normalisation": "group"}}},
+            {"model": {"encoder": {"initialisation": "orthogonal"}}},
+            {"model": {"encoder": {"dropout": 0.5}}},
+            {"model": {"decoder": {"widths": [17]}}},
+            {"model": {"decoder": {"activation": "tanh"}}},
+            {"model": {"decoder": {"normalisation": "batch"}}},
+            {"model": {"decoder": {"initialisation": "xavier"}}},
+            {"model": {"decoder": {"dropout": 0.5}}},
+            {"model": {"posterior": {"kind": "deterministic"}}},
+            {"model": {"posterior": {"scale": {"kind": "softplus"}}}},
+            {"model": {"posterior": {"scale": {"low": 0.5}}}},
+            {"model": {"posterior": {"scale": {"high": -0.5}}}},
+            {"model": {"posterior": {"epsilon_std": 0.5}}},
+            {"model": {"likelihood": {"kind": "continuous-bernoulli"}}},
+            {"objective": {"beta": 2}},
+            {"objective": {"beta": "linear"}},
+            {"objective": {"reduction": "mean"}},
+            {"objective": {"free_bits": 0.5}},
+            {"training": {"epochs": 3}},
+            {"training": {"batch_size": 100}},
+            {"training": {"optimiser": {"kind": "adamw"}, "weight_decay": 0.1}},
+            {"training": {"optimiser": {"kind": "rmsprop"}}},
+            {"training": {"optimiser": {"betas": [0.5, 0.999]}}},
+            {"training": {"optimiser": {"epsilon": 0.1}}},
+            {"training": {"learning_rate": 1e-2}},
+            {"training": {"weight_decay": 0.5}},
+            {"training": {"clip_norm": 0.1}},
+            {"training": {"ema": 0.9}},
+            {"training": {"early_stopping": {"patience": 1, "margin": 1e9}}},
+            {"training": {"log_steps": 1}},
+            {"training": {"validate_epochs": 2}},
+            {"training": {"snapshot_epochs": 1}},
+            {"training": {"checkpoint_steps": 1}},
+            {"training": {"precision": "bf16"}},
+            {"training": {"precision": "fp64"}},
+            {"training": {"threads": 2}},
+            {"training": {"deterministic": True}},
+        ],
+    ),
+    (
+        {"model": {"encoder": {"widths": [16, 16]}, "decoder": {"widths": [16, 16]}}},
+        [{"model": {"encoder": {"residual": True}}}, {"model": {"decoder": {"residual": True}}}],
+    ),
+    (
+        {"model": {"encoder": CONVOLUTION, "decoder": BACK}},
+        [
+            {"model": {"encoder": {"channels": [5]}}},
+            {"model": {"encoder": {"kernel": 5}}},
+            {"model": {"encoder": {"blocks": 1}}},
+            {"model": {"encoder": {"dense": [8]}}},
+            {"model": {"decoder": {"kernel": 5}}},
+            {"training": {"channels_last": True}},
+        ],
+    ),
+    (
+        {"model": {"encoder": CONVOLUTION | {"blocks": 1}, "decoder": BACK}},
+        [{"model": {"encoder": {"residual": True}}}],
+    ),
+    (
+        {"training": {"optimiser": {"kind": "rmsprop"}}},
+        [
+            {"training": {"optimiser": {"smoothing": 0.5}}},
+            {"training": {"optimiser": {"momentum": 0.5}}},
+            {"training": {"optimiser": {"epsilon": 0.1}}},
+        ],
+    ),
+    (
+        {"training": {"early_stopping": {"patience": 1, "margin": 1e9}, "epochs": 5}},
+        [
+            {"training": {"early_stopping": {"patience": 3}}},
+            {"training": {"early_stopping": {"margin": 0.0}}},
+        ],
+    ),
+    (
+        {"training": {"early_stopping": {"patience": 2}, "epochs": 6, "learning_rate": 0.3}},
+        [{"training": {"early_stopping": {"monitor": "data_term"}}}],
+    ),
+    (
+        {"model": {"posterior": {"scale": {"kind": "softplus"}}}},
+        [{"model": {"posterior": {"scale": {"minimum": 0.5}}}}],
+    ),
+    (
+        {"model": {"posterior": {"scale": {"kind": "linear"}}}},
+        [{"model": {"posterior": {"scale": {"epsilon": 0.5}}}}],
+    ),
+    (
+        {"model": {"posterior": {"scale": {"kind": "log-std"}}}},
+        [
+            {"model": {"posterior": {"scale": {"low": 0.4}}}},
+            {"model": {"posterior": {"scale": {"high": -0.4}}}},
+        ],
+    ),
+    (
+        {"objective": {"beta": {"kind": "linear", "length": "10 steps"}}},
+        [
+            {"objective": {"beta": {"start": 0.5}}},
+            {"objective": {"beta": {"end": 2}}},
+            {"objective": {"beta": {"length": "3 steps"}}},
+            {"objective": {"beta": {"length": "1 epochs"}}},
+        ],
+    ),
+    (
+        {"objective": {"beta": {"kind": "cyclical", "length": "10 steps"}}},
+        [
+            {"objective": {"beta": {"start": 0.5}}},
+            {"objective": {"beta": {"end": 2}}},
+            {"objective": {"beta": {"cycles": 2}}},
+            {"objective": {"beta": {"ramp": 0.9}}},
+        ],
+    ),
+    (
+        {
+            "objective": {
+                "beta": {"kind": "rise-and-fall", "rise": "3 steps", "fall": "5 steps"}
+            }
+        },
+        [
+            {"objective": {"beta": {"start": 0.5}}},
+            {"objective": {"beta": {"peak": 2}}},
+            {"objective": {"beta": {"end": 2}}},
+            {"objective": {"beta": {"rise": "2 steps"}}},
+            {"objective": {"beta": {"hold": "2 steps"}}},
+            {"objective": {"beta": {"fall": "2 steps"}}},
+        ],
+    ),
+    (
+        {"objective": {"beta": {"kind": "geco", "target": 25}}},
+        [
+            {"objective": {"beta": {"target": 5}}},
+            {"objective": {"beta": {"initial": 2}}},
+            {"objective": {"beta": {"rate": 0.1}}},
+            {"objective": {"beta": {"smoothing": 0.1}}},
+            {"objective": {"beta": {"minimum": 2.0, "maximum": 3.0, "initial": 2.5}}},
+        ],
+    ),
+    (
+        {"objective": {"beta": {"kind": "capacity", "length": "10 steps"}}},
+        [
+            {"objective": {"beta": {"start": 3}}},
+            {"objective": {"beta": {"end": 3}}},
+            {"objective": {"beta": {"gamma": 3}}},
+            {"objective": {"beta": {"length": "2 steps"}}},
+        ],
+    ),
+    (
+        {"training": {"learning_rate": {"kind": "two-phase", "first": 1e-3, "second": 1e-4}}},
+        [
+            {"training": {"learning_rate": {"first": 1e-2}}},
+            {"training": {"learning_rate": {"second": 1e-2}}},
+            {"training": {"learning_rate": {"switch": "1 steps"}}},
+        ],
+    ),
+    (
+        {"training": {"learning_rate": {"kind": "cosine", "start": 1e-3, "end": 1e-4}}},
+        [
+            {"training": {"learning_rate": {"start": 1e-2}}},
+            {"training": {"learning_rate": {"end": 1e-2}}},
+            {"training": {"learning_rate": {"length": "2 steps"}}},
+        ],
+    ),
+]
+
+
+def spreads(family: str, field: str) -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:
+    """The spread parts of a family: fixed, shared and fitted, each with its fields."""
+
+    def of(part: dict[str, Any]) -> dict[str, Any]:
+        return {"model": {"likelihood": {"kind": family, field: part}}}
+
+    return [
+        (of({"kind": "fixed"}), [of({"value": 0.3}), of({"kind": "shared"})]),
+        (of({"kind": "shared"}), [of({"initial": 0.3}), of({"floor": 0.9})]),
+        (of({"kind": "fitted"}), [of({"initial": 0.3}), of({"floor": 0.9})]),
+    ]
+
+
+MUTATIONS += [
+    *spreads("gaussian", "variance"),
+    *spreads("laplace", "scale"),
+    *spreads("student-t", "scale"),
+    *spreads("discretised-logistic", "scale"),
+    (
+        {"model": {"likelihood": {"kind": "gaussian", "variance": {"kind": "optimal"}}}},
+        [
+            {"model": {"likelihood": {"variance": {"floor": 0.9}}}},
+            {"model": {"likelihood": {"variance": {"momentum": 0.5}}}},
+        ],
+    ),
+    (
+        {"model": {"likelihood": {"kind": "student-t"}}},
+        [{"model": {"likelihood": {"degrees": 2.0}}}],
+    ),
+    (
+        {"transform": {"kind": "standardise"}, "model": {"likelihood": GAUSSIAN}},
+        [{"transform": {"per": "element"}}],
+    ),
+]
+
+SINGLE = [(base, change) for base, changes in MUTATIONS for change in changes]
+
+
+def fingerprint(recipe: Recipe, root: Path) -> dict[str, Any]:
+    training.start(recipe, root, Silent())
+    weights = load_file(root / "model" / "model.safetensors")
+    manifest = json.loads((root / "manifest.json").read_text())
+    return {
+        "history": (root / "history.jsonl").read_text(),
+        "weights": {name: tensor.double().numpy().tobytes() for name, tensor in weights.items()},
+        "plan": manifest["plan"],
+        "files": sorted(
+            str(p.relative_to(root)) for p in root.rglob("*") if "state" not in p.name
+        ),
+    }
+
+
+@pytest.fixture(scope="module")
+def bases() -> dict[str, dict[str, Any]]:
+    return {}
+
+
+@pytest.mark.parametrize(
+    ("base", "change"), SINGLE, ids=lambda value: json.dumps(value)[:60].replace(" ", "")
+)
+def test_each_field_changes_the_run(
+    base: dict[str, Any],
+    change: dict[str, Any],
+    tmp_path: Path,
+    bases: dict[str, dict[str, Any]],
+) -> None:
+    key = json.dumps(base)
+    if key not in bases:
+        bases[key] = fingerprint(small_recipe(**base), tmp_path / "base")
+    assert fingerprint(small_recipe(**updated(base, change)), tmp_path / "other") != bases[key]
+
+
+# Fields that choose among files or machines, each tested where its effect is:
+ELSEWHERE = {
+    "name",  # the run folder's name: tests/test_cli.py
+    "about",  # shown by `vaestro recipes`: tests/test_cli.py
+    "training.device",  # refused when it is not here: tests/test_plan.py
+    "training.compile",  # the compiled graph: tests/test_plan.py
+    "training.checkpoint_seconds",  # the clock: tests/test_plan.py
+}
+
+
+def test_no_field_was_forgotten() -> None:
+    """Every leaf of every recipe used above is mutated by some case, or tested elsewhere."""
+    mutated: set[str] = set()
+    for _, change in SINGLE:
+        mutated |= set(field_paths(change))
+    whole = {path for path in mutated}
+    for base, _ in MUTATIONS:
+        for path in field_paths(small_recipe(**base).plain()):
+            covered = any(path == m or path.startswith(m + ".") for m in whole)
+            kind = path.endswith(".kind")
+            inside_length = path.endswith((".amount", ".unit")) and any(
+                path.rsplit(".", 1)[0] == m for m in whole
+            )
+            # `objective.beta: 2` stands for objective.beta.value
+            value = path.removesuffix(".value") in whole
+            assert covered or kind or inside_length or value or path in ELSEWHERE, path
+
+
+def test_data_fields_change_the_data(tmp_path: Path) -> None:
+    """The fields of the array source: path, key, labels_key, values."""
+    rng = np.random.default_rng(0)
+    first, second = (rng.random((50, 6)).astype(np.float32) for _ in range(2))
+    np.savez(tmp_path / "a.npz", one=first, two=second, labels=np.arange(50) % 3)
+    from vaestro.data.source import load_data
+
+    def load(**fields: Any) -> Any:
+        base = {"kind": "arrays", "path": str(tmp_path / "a.npz"), "key": "one"}
+        return load_data(Recipe.parse({"data": base | fields}).data)
+
+    assert np.array_equal(load().values, first)
+    assert np.array_equal(load(key="two").values, second)
+    assert load().labels is None
+    assert load(labels_key="labels").labels.tolist()[:4] == [0, 1, 2, 0]
+    assert load(values="real").spec.values != load().spec.values

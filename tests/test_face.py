@@ -1,0 +1,89 @@
+"""The package's face: what is exported, and what Python users call."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler
+
+import vaestro
+from vaestro.foundation.errors import DataError, RecipeError, RunFolderError
+
+X = (load_digits().data / 16).astype(np.float32)
+Y = load_digits().target
+
+
+def test_the_face_is_pinned() -> None:
+    names = ["VAE", "Recipe", "Run", "UserError", "VaestroError", "load", "train"]
+    assert vaestro.__all__ == names
+    assert all(hasattr(vaestro, name) for name in names)
+    with pytest.raises(AttributeError):
+        _ = vaestro.nothing  # type: ignore[attr-defined]
+
+
+SET = ["training.epochs=3", "training.early_stopping=null", "training.threads=1"]
+
+
+def test_train_a_recipe_and_load_it_again(tmp_path: Path) -> None:
+    run = vaestro.train("digits", run=tmp_path / "r", seed=1, set=SET)
+    assert run.recipe.seed == 1
+    assert (tmp_path / "r" / "report.html").exists()
+    again = vaestro.load(tmp_path / "r")
+    np.testing.assert_array_equal(run.sample(4), again.sample(4))
+    assert run.evaluate("validation", samples=4) == again.evaluate("validation", samples=4)
+
+
+@pytest.mark.parametrize("kind", ["array", "tensor", "dataset"])
+def test_train_on_data_from_python(kind: str, tmp_path: Path) -> None:
+    given = {
+        "array": X,
+        "tensor": torch.from_numpy(X),
+        "dataset": torch.utils.data.TensorDataset(torch.from_numpy(X), torch.from_numpy(Y)),
+    }[kind]
+    run = vaestro.train("digits", data=given, run=tmp_path / "r", set=SET, report=False)
+    assert run.spec.shape == (64,)
+    assert run.material.split.train.shape == (1223,)
+    loaded = vaestro.load(tmp_path / "r")
+    assert loaded.evaluate("test", samples=2)["n"] == 269
+
+
+def test_labels_come_along(tmp_path: Path) -> None:
+    run = vaestro.train(
+        "digits", data=X, labels=Y, run=tmp_path / "r", set=SET, report=False
+    )
+    labels = run.encode("train").labels
+    assert labels is not None
+    assert set(labels.tolist()) == set(range(10))
+
+
+def test_estimator(tmp_path: Path) -> None:
+    vae = vaestro.VAE(latent=4, likelihood="bernoulli", epochs=4, width=32)
+    z = vae.fit(X).transform(X)
+    assert z.shape == (len(X), 4)
+    assert vae.inverse_transform(z[:5]).shape == (5, 64)
+    assert vae.sample(3).shape == (3, 64)
+    better = vaestro.VAE(latent=4, likelihood="bernoulli", epochs=30, width=32).fit(X)
+    assert better.score(X) > vae.score(X)
+    assert vae.get_params()["latent"] == 4
+
+
+def test_estimator_in_a_pipeline() -> None:
+    pipeline = make_pipeline(MinMaxScaler(), vaestro.VAE(latent=3, epochs=2))
+    assert pipeline.fit_transform(X[:200] * 5).shape == (200, 3)
+
+
+def test_mistakes_from_python(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="no recipe"):
+        vaestro.train("nothing")
+    with pytest.raises(DataError, match="without data"):
+        vaestro.train("digits", labels=Y)
+    with pytest.raises(RunFolderError):
+        vaestro.load(tmp_path)
+    run = vaestro.train("digits", run=tmp_path / "r", set=SET, report=False)
+    with pytest.raises(DataError, match=r"\(8, 8\).*\(1, 8, 8\)"):
+        run.encode(x=np.zeros((3, 8, 8), np.float32))
+    with pytest.raises(DataError, match="12"):
+        run.decode(np.zeros((3, 5)))

@@ -1,0 +1,346 @@
+"""Exact resume: a run that was stopped and resumed is bit-identical to one that never was."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from tests.conftest import Silent, small_recipe
+from vaestro.experiments import train as training
+from vaestro.experiments.recipe import Recipe, apply
+from vaestro.foundation.errors import CheckpointError, RecipeError, RunFolderError, StorageError
+from vaestro.runs.folder import RunFolder
+from vaestro.training import step as stepping
+
+
+class Killed(BaseException):
+    """Stands for a kill -9 inside the process: nothing catches it."""
+
+
+def train_straight(recipe: Recipe, root: Path) -> dict[str, Any]:
+    return training.start(recipe, root, Silent())
+
+
+def train_killed(recipe: Recipe, root: Path, at: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Train until step `at` begins, then die on the spot."""
+    take = stepping.Stepper.take
+
+    def dying(self: stepping.Stepper, state: Any, batch: Any) -> None:
+        if state.step == at:
+            raise Killed
+        take(self, state, batch)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(stepping.Stepper, "take", dying)
+        with pytest.raises(Killed):
+            training.start(recipe, root, Silent())
+
+
+def unchanged(recipe: Recipe) -> Recipe:
+    return recipe
+
+
+def assert_same_run(left: Path, right: Path) -> None:
+    assert (left / "history.jsonl").read_bytes() == (right / "history.jsonl").read_bytes()
+    ours, theirs = (load_file(p / "model" / "model.safetensors") for p in (left, right))
+    assert ours.keys() == theirs.keys()
+    assert [n for n in ours if not torch.equal(ours[n], theirs[n])] == []
+
+
+LIKELIHOODS: list[dict[str, Any]] = [
+    {"kind": "bernoulli"},
+    {"kind": "continuous-bernoulli"},
+    {"kind": "gaussian", "variance": {"kind": "fixed", "value": 0.1}},
+    {"kind": "gaussian", "variance": {"kind": "shared"}},
+    {"kind": "gaussian", "variance": {"kind": "optimal"}},
+    {"kind": "gaussian", "variance": {"kind": "fitted"}},
+    {"kind": "laplace", "scale": {"kind": "shared"}},
+    {"kind": "student-t", "scale": {"kind": "shared"}},
+    {"kind": "discretised-logistic", "scale": {"kind": "shared"}},
+]
+COUNTS: list[dict[str, Any]] = [
+    {"kind": "poisson"},
+    {"kind": "negative-binomial", "dispersion": {"kind": "shared"}},
+]
+POSTERIORS: list[dict[str, Any]] = [
+    {"kind": "gaussian", "scale": {"kind": kind}}
+    for kind in ("log-variance", "log-std", "softplus", "linear")
+] + [{"kind": "deterministic"}, {"kind": "gaussian", "epsilon_std": 0.3}]
+NETWORKS: list[dict[str, Any]] = [
+    {"kind": "dense", "widths": [16, 16], "normalisation": "batch", "dropout": 0.2},
+    {"kind": "dense", "widths": [16, 16], "normalisation": "group", "residual": True},
+    {"kind": "dense", "widths": []},
+    {"kind": "convolution", "channels": [4, 8], "normalisation": "batch", "blocks": 1},
+    {"kind": "convolution", "channels": [4], "normalisation": "group", "kernel": 4},
+]
+TRAININGS: list[dict[str, Any]] = [
+    {"optimiser": {"kind": "adamw"}, "weight_decay": 0.01, "clip_norm": 1.0},
+    {"optimiser": {"kind": "rmsprop", "momentum": 0.5}, "ema": 0.9},
+    {"early_stopping": {"patience": 50}, "log_steps": 2, "ema": 0.5},
+    {"precision": "bf16"},
+    {"precision": "fp64"},
+]
+BETAS: list[Any] = [
+    {"kind": "geco", "target": 20.0},
+    {"kind": "capacity", "end": 5.0, "length": "6 steps"},
+    {"kind": "cyclical", "length": "8 steps"},
+]
+CASES: list[dict[str, Any]] = [
+    *({"model": {"likelihood": one}} for one in LIKELIHOODS),
+    *({"model": {"posterior": one}} for one in POSTERIORS),
+    *({"model": {"encoder": one, "decoder": one}} for one in NETWORKS),
+    *({"training": one} for one in TRAININGS),
+    *({"objective": {"beta": one}} for one in BETAS),
+    {"transform": {"kind": "standardise"}, "model": {"likelihood": {"kind": "gaussian"}}},
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: json.dumps(case)[:70])
+def test_killed_in_mid_epoch_equals_straight(
+    case: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """6 steps an epoch, a checkpoint every 4, killed before step 11: resumes from 8, mid-epoch."""
+    recipe = small_recipe(**case)
+    recipe = apply(recipe, ["training.checkpoint_steps=4"])
+    train_straight(recipe, tmp_path / "straight")
+    train_killed(recipe, tmp_path / "killed", 11, monkeypatch)
+    assert not (tmp_path / "killed" / "model").exists()
+    display = Silent()
+    summary = training.resume(tmp_path / "killed", unchanged, display)
+    assert display.steps[0] == 8
+    assert summary["status"] in ("finished", "stopped_early")
+    assert_same_run(tmp_path / "straight", tmp_path / "killed")
+
+
+@pytest.mark.parametrize("likelihood", COUNTS, ids=lambda one: one["kind"])
+def test_counts_resume_too(
+    likelihood: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import numpy as np
+
+    counts = np.random.default_rng(0).poisson(3.0, (600, 12)).astype(np.int32)
+    np.savez(tmp_path / "counts.npz", counts=counts)
+    recipe = small_recipe(
+        data={"kind": "arrays", "path": str(tmp_path / "counts.npz")},
+        model={"likelihood": likelihood},
+        training={"batch_size": 80, "checkpoint_steps": 3},
+    )
+    train_straight(recipe, tmp_path / "straight")
+    train_killed(recipe, tmp_path / "killed", 8, monkeypatch)
+    training.resume(tmp_path / "killed", unchanged, Silent())
+    assert_same_run(tmp_path / "straight", tmp_path / "killed")
+
+
+def spawn(
+    root: Path, *arguments: str, stderr: int = subprocess.DEVNULL
+) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "vaestro", "train", "digits", "--run", str(root)]
+    settings = ["training.epochs=30", "training.checkpoint_steps=7", "training.threads=1"]
+    sets = [part for s in settings for part in ("--set", s)]
+    return subprocess.Popen(
+        [*command, *sets, *arguments],
+        stdout=subprocess.DEVNULL,
+        stderr=stderr,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+
+
+def test_kill_9_at_any_moment(tmp_path: Path) -> None:
+    """A real process, a real SIGKILL, three times at different moments, and then to the end."""
+    straight = spawn(tmp_path / "straight")
+    assert straight.wait(120) == 0
+    killed = tmp_path / "killed"
+    for round_, seconds in enumerate((0.1, 0.4, 0.8)):
+        process = spawn(killed, *(["--resume"] if round_ else []))
+        deadline = time.monotonic() + 60
+        while not (killed / "history.jsonl").exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        time.sleep(seconds + (3.0 if round_ else 0.0))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    last = spawn(killed, "--resume")
+    assert last.wait(120) == 0
+    assert_same_run(tmp_path / "straight", killed)
+
+
+def test_interrupt_leaves_a_checkpoint_and_resumes(tmp_path: Path) -> None:
+    root = tmp_path / "run"
+    process = spawn(root, "--set", "training.epochs=3000", stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 60
+    while not list(root.glob("checkpoints/step-*")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, prose = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert b"Traceback" not in prose
+    assert json.loads((root / "summary.json").read_text())["status"] == "interrupted"
+
+
+def test_more_epochs_equal_the_long_run(tmp_path: Path) -> None:
+    short = small_recipe(training={"epochs": 2})
+    long = small_recipe(training={"epochs": 4})
+    train_straight(long, tmp_path / "long")
+    train_straight(short, tmp_path / "short")
+    display = Silent()
+    training.resume(tmp_path / "short", lambda r: apply(r, ["training.epochs=4"]), display)
+    assert display.said == []
+    assert_same_run(tmp_path / "long", tmp_path / "short")
+
+
+def test_more_epochs_with_a_schedule_over_the_run_is_said(tmp_path: Path) -> None:
+    recipe = small_recipe(objective={"beta": "linear"})
+    train_straight(recipe, tmp_path / "run")
+    display = Silent()
+    training.resume(tmp_path / "run", lambda r: apply(r, ["training.epochs=4"]), display)
+    assert any("fraction of the run" in text for text in display.said)
+
+
+def test_resume_of_a_finished_run_changes_nothing(tmp_path: Path) -> None:
+    root = tmp_path / "run"
+    first = train_straight(small_recipe(), root)
+    before = {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in root.rglob("*") if p.is_file()}
+    assert training.resume(root, unchanged, Silent()) == first
+    after = {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in root.rglob("*") if p.is_file()}
+    ignored = root / ".lock"
+    assert {k: v for k, v in before.items() if k != ignored} == {
+        k: v for k, v in after.items() if k != ignored
+    }
+
+
+def test_resume_without_a_checkpoint_starts_at_step_0(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = small_recipe()
+    train_straight(recipe, tmp_path / "straight")
+    train_killed(recipe, tmp_path / "killed", 3, monkeypatch)
+    display = Silent()
+    training.resume(tmp_path / "killed", unchanged, display)
+    assert any("starting at step 0" in text for text in display.said)
+    assert_same_run(tmp_path / "straight", tmp_path / "killed")
+
+
+def test_resume_refuses_a_missing_folder(tmp_path: Path) -> None:
+    with pytest.raises(RunFolderError, match="no folder"):
+        training.resume(tmp_path / "nothing", unchanged, Silent())
+
+
+def test_resume_refuses_a_changed_recipe_naming_the_fields(tmp_path: Path) -> None:
+    train_straight(small_recipe(), tmp_path / "run")
+    with pytest.raises(RecipeError, match=r"objective\.beta\.value.*start a new run"):
+        training.resume(tmp_path / "run", lambda r: apply(r, ["objective.beta=3"]), Silent())
+
+
+def killed_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
+    """A straight run and one killed after two checkpoints (steps 3 and 6)."""
+    recipe = small_recipe(training={"checkpoint_steps": 3})
+    train_straight(recipe, tmp_path / "straight")
+    train_killed(recipe, tmp_path / "killed", 8, monkeypatch)
+    return tmp_path / "straight", tmp_path / "killed"
+
+
+@pytest.mark.parametrize("name", ["state.safetensors", "state.json"])
+def test_a_flipped_bit_is_named_and_the_older_checkpoint_resumes(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    straight, killed = killed_run(tmp_path, monkeypatch)
+    path = killed / "checkpoints" / "step-00000006" / name
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(bytes(data))
+    display = Silent()
+    training.resume(killed, unchanged, display)
+    assert any("step-00000006" in t and "damaged" in t for t in display.said)
+    assert display.steps[0] == 3
+    assert_same_run(straight, killed)
+
+
+def test_a_checkpoint_that_lacks_a_parameter_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from safetensors.torch import save_file
+
+    from vaestro.training import checkpoints
+
+    _, killed = killed_run(tmp_path, monkeypatch)
+    path = killed / "checkpoints" / "step-00000006"
+    tensors = load_file(path / "state.safetensors")
+    del tensors["module/decoder.head.weight"]
+    save_file(tensors, path / "state.safetensors")
+    sealed = json.loads((path / "state.json").read_text())
+    body = sealed["body"] | {"sha256": checkpoints._digest(path / "state.safetensors")}
+    (path / "state.json").write_text(
+        json.dumps({"body": body, "sha256": checkpoints._seal(body)})
+    )
+    history = (killed / "history.jsonl").read_bytes()
+    with pytest.raises(CheckpointError, match=r"lacks module/decoder\.head\.weight"):
+        training.resume(killed, unchanged, Silent())
+    assert (killed / "history.jsonl").read_bytes() == history
+
+
+def test_all_checkpoints_damaged_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, killed = killed_run(tmp_path, monkeypatch)
+    for path in (killed / "checkpoints").glob("*/state.safetensors"):
+        path.write_bytes(b"")
+    with pytest.raises(CheckpointError, match="every checkpoint"):
+        training.resume(killed, unchanged, Silent())
+
+
+def test_a_full_disk_during_a_checkpoint_leaves_the_older_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The operating system itself refuses the write: a file-size limit stands for a full disk."""
+    import resource
+
+    recipe = small_recipe(training={"checkpoint_steps": 3})
+    straight, root = tmp_path / "straight", tmp_path / "full"
+    train_straight(recipe, straight)
+    take = stepping.Stepper.take
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def filling(self: stepping.Stepper, state: Any, batch: Any) -> None:
+        take(self, state, batch)
+        if state.step == 6:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (2000, before[1]))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(stepping.Stepper, "take", filling)
+        old = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        try:
+            with pytest.raises((StorageError, OSError)):
+                training.start(recipe, root, Silent())
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+            signal.signal(signal.SIGXFSZ, old)
+    names = [p.name for p in (root / "checkpoints").iterdir()]
+    assert names == ["step-00000003"]
+    training.resume(root, unchanged, Silent())
+    assert_same_run(straight, root)
+
+
+def test_two_processes_do_not_share_a_folder(tmp_path: Path) -> None:
+    from vaestro.runs.lock import locked
+
+    root = tmp_path / "run"
+    train_straight(small_recipe(), root)
+    with locked(root), pytest.raises(RunFolderError, match="another process"):
+        training.resume(root, unchanged, Silent())
+
+
+def test_checkpoints_keep_the_newest_two_and_the_plan(tmp_path: Path) -> None:
+    train_straight(small_recipe(training={"checkpoint_steps": 2}), tmp_path / "run")
+    folder = RunFolder(tmp_path / "run")
+    names = sorted(p.name for p in folder.checkpoints.iterdir())
+    assert names == ["step-00000010", "step-00000012"]
+    body = json.loads((folder.checkpoints / names[0] / "state.json").read_text())["body"]
+    assert body["plan"] == folder.read_manifest()["plan"]
+    assert body["plan"]["threads"] == 1
