@@ -85,12 +85,12 @@ def test_evaluate(capsys: pytest.CaptureFixture[str], run: Path) -> None:
     got = record(capsys, "evaluate", str(run), "--samples", "16")
     assert got["elbo"] <= -got["nll"] + 1e-6
     assert got["nll_samples"] == 16
-    assert got["n"] == 269
+    assert got["n"] == 270
     assert got["elbo"] == pytest.approx(-(got["data_term"] + got["prior_term"]))
     assert json.loads((run / "evaluation.json").read_text()) == got
     again = record(capsys, "evaluate", str(run), "--samples", "16")
     assert again == got
-    assert record(capsys, "evaluate", str(run), "--split", "train")["n"] == 1223
+    assert record(capsys, "evaluate", str(run), "--split", "train")["n"] == 1222
 
 
 @pytest.mark.parametrize("ending", ["png", "npz", "npy", "csv"])
@@ -100,7 +100,8 @@ def test_samples_in_every_format(
     out = tmp_path / f"s.{ending}"
     assert record(capsys, "sample", str(run), "--out", str(out), "--n", "9")["n"] == 9
     if ending == "png":
-        assert Image.open(out).size[0] >= 3 * 8
+        with Image.open(out) as picture:
+            assert picture.size[0] >= 3 * 8
     if ending == "npz":
         assert np.load(out)["samples"].shape == (9, 1, 8, 8)
     if ending == "npy":
@@ -127,12 +128,12 @@ def test_encode_then_decode_is_reconstruct(
     capsys: pytest.CaptureFixture[str], run: Path, tmp_path: Path
 ) -> None:
     latents, decoded, pairs = (tmp_path / n for n in ("l.npz", "d.npz", "p.npz"))
-    assert record(capsys, "encode", str(run), "--out", str(latents))["n"] == 269
+    assert record(capsys, "encode", str(run), "--out", str(latents))["n"] == 270
     stored = np.load(latents)
-    assert stored["mean"].shape == (269, 12)
-    assert stored["labels"].shape == (269,)
+    assert stored["mean"].shape == (270, 12)
+    assert stored["labels"].shape == (270,)
     record(capsys, "decode", str(run), str(latents), "--out", str(decoded))
-    shown = record(capsys, "reconstruct", str(run), "--out", str(pairs), "--n", "269")
+    shown = record(capsys, "reconstruct", str(run), "--out", str(pairs), "--n", "270")
     pair = np.load(pairs)
     np.testing.assert_allclose(np.load(decoded)["samples"], pair["reconstruction"], atol=1e-5)
     mse = float(((pair["original"] - pair["reconstruction"]) ** 2).mean())
@@ -157,7 +158,8 @@ def test_traverse_and_interpolate(
         capsys, "traverse", str(run), "--out", str(tmp_path / "t.png"), "--dims", "3", "--dims", "0"
     )
     assert walked["dimensions"] == [3, 0]
-    assert Image.open(tmp_path / "t.png").size[0] > Image.open(tmp_path / "t.png").size[1]
+    with Image.open(tmp_path / "t.png") as picture:
+        assert picture.size[0] > picture.size[1]  # two dimensions down, seven values across
     lines = record(capsys, "interpolate", str(run), "--out", str(tmp_path / "i.npz"), "--n", "3")
     assert (lines["n"], lines["steps"]) == (3, 8)
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from vaestro.cli.output import Json, finish
+from vaestro.cli.output import AT_LEAST_ONE, Json, finish
 from vaestro.data.export import read_samples
 from vaestro.experiments.run import load
 
@@ -15,7 +15,7 @@ def evaluate(
     *,
     split: Annotated[str, Parameter(help="train, validation or test.")] = "test",
     data: Annotated[Path | None, Parameter(help="A file of samples instead of a split.")] = None,
-    samples: Annotated[int, Parameter(help="Importance samples for the NLL.")] = 64,
+    samples: Annotated[int, Parameter(help="Importance samples for the NLL.", validator=AT_LEAST_ONE)] = 64,
     json: Json = False,
 ) -> None:
     """Measure a run on a split: one record, all in nats per sample."""

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import Parameter
+from cyclopts import Parameter, validators
 
-from vaestro.cli.output import Json, Out, finish, require_parent
+from vaestro.cli.output import AT_LEAST_ONE, Json, Out, finish, require_parent
 from vaestro.data.export import write_rows
 from vaestro.experiments.run import load
 from vaestro.foundation.errors import DataError
@@ -17,14 +17,15 @@ def interpolate(
     *,
     out: Out,
     split: Annotated[str, Parameter(help="train, validation or test.")] = "test",
-    n: Annotated[int, Parameter(help="How many pairs, one a row.")] = 8,
-    steps: Annotated[int, Parameter(help="Pictures a row, both ends included.")] = 8,
+    n: Annotated[int, Parameter(help="How many pairs, one a row.", validator=AT_LEAST_ONE)] = 8,
+    steps: Annotated[
+        int,
+        Parameter(help="Pictures a row, both ends included.", validator=validators.Number(gte=2)),
+    ] = 8,
     json: Json = False,
 ) -> None:
     """Write straight lines through the latent space between pairs of held-out samples."""
     require_parent(out)
-    if steps < 2 or n < 1:
-        raise DataError(f"--n {n} --steps {steps}: at least 1 pair and 2 steps are needed")
     loaded = load(run)
     means = loaded.encode(split).mean
     if len(means) < 2 * n:

@@ -5,13 +5,14 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any
 
-from cyclopts import Parameter
+from cyclopts import Parameter, validators
 
 from vaestro.foundation.errors import DataError
 
 Json = Annotated[
     bool, Parameter(name="--json", negative="", help="Print one JSON object on stdout.")
 ]
+AT_LEAST_ONE = validators.Number(gte=1)
 Out = Annotated[Path, Parameter(name="--out", help="The file to write; its ending is the format.")]
 Assignments = Annotated[
     list[str] | None,

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from vaestro.cli.output import Json, Out, finish, require_parent
+from vaestro.cli.output import AT_LEAST_ONE, Json, Out, finish, require_parent
 from vaestro.data.export import read_samples, write_pairs
 from vaestro.experiments.run import load
 
@@ -16,7 +16,7 @@ def reconstruct(
     out: Out,
     split: Annotated[str, Parameter(help="train, validation or test.")] = "test",
     data: Annotated[Path | None, Parameter(help="A file of samples instead of a split.")] = None,
-    n: Annotated[int, Parameter(help="How many samples.")] = 64,
+    n: Annotated[int, Parameter(help="How many samples.", validator=AT_LEAST_ONE)] = 64,
     json: Json = False,
 ) -> None:
     """Write originals and their reconstructions (through the posterior mean) to a file."""

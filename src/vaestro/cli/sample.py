@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from vaestro.cli.output import Json, Out, finish, require_parent
+from vaestro.cli.output import AT_LEAST_ONE, Json, Out, finish, require_parent
 from vaestro.data.export import write_samples
 from vaestro.experiments.run import load
 
@@ -14,7 +14,7 @@ def sample(
     run: Path,
     *,
     out: Out,
-    n: Annotated[int, Parameter(help="How many samples.")] = 64,
+    n: Annotated[int, Parameter(help="How many samples.", validator=AT_LEAST_ONE)] = 64,
     seed: Annotated[int, Parameter(help="The same seed gives the same samples.")] = 0,
     noise: Annotated[
         bool, Parameter(negative="", help="Draw from p(x|z) instead of writing its mean.")

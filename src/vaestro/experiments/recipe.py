@@ -1,6 +1,7 @@
 """The recipe: everything that defines a run, as typed, frozen data; YAML on disk."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -57,8 +58,13 @@ def read_recipe(source: str | Path, assignments: Sequence[str] = ()) -> Recipe:
 
 
 def apply(recipe: Recipe, assignments: Sequence[str]) -> Recipe:
-    """`recipe` with `field.path=value` edits applied in order."""
-    return Recipe.parse(edited(recipe.plain(), tuple(assignments)))
+    """`recipe` with `field.path=value` edits applied in order; only the last state must be legal."""
+    values = recipe.plain()
+    for assignment in assignments:
+        values = edited(values, (assignment,))
+        with suppress(RecipeError):  # a new kind may need the fields that the next edits give
+            values = Recipe.parse(values).plain()
+    return Recipe.parse(values)
 
 
 def require_same(stored: Recipe, wanted: Recipe) -> None:

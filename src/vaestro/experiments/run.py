@@ -82,7 +82,7 @@ class Run:
 
     def encode(self, split: str = "test", x: np.ndarray | None = None) -> Encoded:
         """Posterior means, log-variances and KLs of a split or of natural samples `x`."""
-        return encode_split(self.vae, self.batches(split, x))
+        return encode_split(self.vae, self.batches(split, x)())
 
     def decode(self, z: np.ndarray) -> np.ndarray:
         """Natural samples (N, *) of latents z: (N, K). Raises DataError for another K."""

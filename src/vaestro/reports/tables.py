@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vaestro.reports.facts import SPLITS, Record, RunFacts, finite
-from vaestro.reports.numbers import NONE, counted, duration, number
+from vaestro.reports.numerals import NONE, counted, duration, number
 
 MOST_DOTS = 64
 
@@ -34,25 +34,24 @@ class Row:
 def measured_on(facts: RunFacts) -> tuple[str, Record]:
     """The split that the cards speak of, in words, and its figures."""
     if finite(facts.evaluation.get("data_term")) is not None:
-        split = "held-out" if facts.evaluation.get("split") == "validation" else "test"
-        named = str(facts.evaluation.get("split") or split)
-        return f"the {named} split", facts.evaluation
+        return f"the {facts.evaluation.get('split') or 'test'} split", facts.evaluation
     if facts.rows("validation") or facts.summary.get("validation"):
         return "the validation split, never trained on", facts.figures("validation")
-    return "the training split", facts.figures("train")
+    found = facts.figures("train")
+    return ("the training split" if found else ""), found
 
 
 def cards(facts: RunFacts) -> list[Card]:
     """The four numbers of the first screen: what is not known is a dash."""
     _, figures = measured_on(facts)
     data_term, prior_term = (finite(figures.get(key)) for key in ("data_term", "prior_term"))
+    elbo = _elbo(figures)
     saved = None if facts.baseline is None or data_term is None else facts.baseline - data_term
     better = "better" if saved is None or saved >= 0 else "worse"
     gain = "" if saved is None else f"{number(abs(saved))} {better} than a constant"
     first = Card("Loss", number(figures.get("loss")), "as configured", "lower is better", "loss")
-    if facts.stochastic and data_term is not None and prior_term is not None:
-        total = number(-(data_term + prior_term))
-        first = Card("ELBO", total, "nats per sample", "higher is better", "elbo")
+    if facts.stochastic and elbo is not None:
+        first = Card("ELBO", number(elbo), "nats per sample", "higher is better", "elbo")
     shown = [first, Card("Data term", number(data_term), "nats per sample", gain, "data-term")]
     if not facts.stochastic:
         error = number(figures.get("mse"))
@@ -79,7 +78,9 @@ def splits(facts: RunFacts) -> list[tuple[str, Record]]:
     """The columns of the table: training, validation and, if it was done, the evaluation."""
     columns = [(name, facts.figures(name)) for name in SPLITS if facts.figures(name)]
     if facts.evaluation:
-        columns.append((f"evaluation ({facts.evaluation.get('split', 'test')})", facts.evaluation))
+        named = str(facts.evaluation.get("split") or "test")
+        taken = named in (name for name, _ in columns)
+        columns.append((f"{named}, evaluated" if taken else named, facts.evaluation))
     return columns
 
 
@@ -95,9 +96,15 @@ def table(facts: RunFacts) -> list[Row]:
 
 
 def _cell(figures: Record, key: str) -> str:
-    value = number(figures.get(key))
+    value = number(_elbo(figures) if key == "elbo" else figures.get(key))
     error = finite(figures.get("nll_standard_error")) if key == "nll" else None
     return value if error is None or value == NONE else f"{value} ± {number(error)}"
+
+
+def _elbo(figures: Record) -> float | None:
+    """−(data term + prior term), whatever weight training gave to the two."""
+    terms = [finite(figures.get(key)) for key in ("data_term", "prior_term")]
+    return None if None in terms else -sum(term or 0.0 for term in terms)
 
 
 QUANTITIES = (

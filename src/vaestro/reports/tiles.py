@@ -119,7 +119,7 @@ def _slices(volume: Picture) -> Picture:
     planes = (volume[middle[0]], volume[:, middle[1]], volume[:, :, middle[2]])
     side = max(volume.shape)
     squares = [_magnified(_reduced(_colours(_padded(plane, side)))) for plane in planes]
-    return np.concatenate(squares, axis=1)
+    return grid(squares, columns=3, gap=3)
 
 
 def _padded(plane: Picture, side: int) -> Picture:

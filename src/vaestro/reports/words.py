@@ -1,12 +1,13 @@
 """What the numbers of a run mean, in plain sentences with units, and what to try next."""
 
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from vaestro.reports.facts import RunFacts, finite
-from vaestro.reports.numbers import counted, number, share
+from vaestro.reports.numerals import counted, number, share
 
 Tone = Literal["good", "doubtful", "bad", "neutral"]
 
@@ -70,9 +71,9 @@ def verdict(facts: RunFacts) -> Verdict:
     if facts.status == "running" or not sentence:
         sentence = _so_far(facts)
     advice, remedies = _next(facts, word)
-    return Verdict(
-        word.replace("_", " "), TONES.get(word, "neutral"), sentence, meaning, advice, remedies
-    )
+    shown = re.sub(r"(?<![\w-])-(?=\d)", "\u2212", sentence)  # true minus signs
+    tone = TONES.get(word, "neutral")
+    return Verdict(word.replace("_", " "), tone, shown, meaning, advice, remedies)
 
 
 def readings(facts: RunFacts) -> list[Reading]:
@@ -127,7 +128,7 @@ def _next(facts: RunFacts, word: str) -> tuple[str, tuple[str, ...]]:
                 ("--set objective.beta=2",),
             )
         case "running" | "interrupted":
-            return "It goes on from its newest checkpoint with:", ("--resume --run FOLDER",)
+            return "It goes on from its newest checkpoint with:", (f"vaestro train --resume --run {facts.folder.resolve().name}",)
     return "", ()
 
 
@@ -260,6 +261,8 @@ def _weighting(facts: RunFacts) -> Iterator[Reading]:
     if beta is None:
         return
     text = f"In summed nats the prior term weighs {number(beta)} times the data term"
+    if beta == 1:
+        text = "In summed nats both terms weigh the same"
     if variance is not None:
         text += (
             f", so the loss acts like a Gaussian observation of variance {number(variance)} per "

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from vaestro.reports.facts import RunFacts
 from vaestro.reports.figures import curves, kl, latent, pairs, samples, traversal
 from vaestro.reports.figures.mosaic import run_look, samples_in
-from vaestro.reports.numbers import counted, number
+from vaestro.reports.numerals import counted, number
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def _tiles(facts: RunFacts) -> Iterator[Drawing]:
     look = run_look(facts)
     if look is None:
         return
-    found = pairs.pairs(facts)
+    found = pairs.pairs(facts, look)
     note = " Volumes are shown as their three central slices." if look.kind == "volume" else ""
     if found:
         kinds = " and ".join(each.title.lower() for each in found)
@@ -87,7 +87,7 @@ def _tiles(facts: RunFacts) -> Iterator[Drawing]:
 
 
 def _latent(facts: RunFacts, found: latent.LatentMap) -> Drawing:
-    coloured = " Colours and names are the labels, which the map was not fitted to." * bool(
+    coloured = " Colours and names are the data's labels." * bool(
         found.names
     )
     rings = facts.stochastic and not found.axes[1].startswith("share")
@@ -108,8 +108,9 @@ def _kl(carried: kl.SortedKl) -> Drawing:
         "What each dimension carries",
         f"Bar chart: {carried.live} of {len(carried.nats)} latent dimensions are above "
         f"{kl.LIVE_NATS} nats; the largest carries {number(float(carried.nats[0]))} nats.",
-        "Blue dimensions are live: they tell something about the sample. Grey ones are left at the "
-        "prior and cost nothing. The scale is linear up to the dashed line and logarithmic above.",
+        "Means over held-out data. Blue dimensions are live: they tell something about the sample. "
+        "Grey ones are left at the prior and cost nothing. The scale is linear up to the dashed "
+        "line and logarithmic above.",
         partial(kl.draw_kl, carried),
     )
 

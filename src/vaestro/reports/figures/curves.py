@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FixedLocator, MaxNLocator
 from numpy.typing import NDArray
 
 from vaestro.reports.facts import SPLITS, RunFacts, finite
@@ -17,6 +17,7 @@ MOST_POINTS = 700
 """A longer line is thinned to the lowest and highest value of so many halves of stretches."""
 COLOURS = {"train": style.TRAIN, "validation": style.HELD_OUT}
 NAMES = {"train": "training", "validation": "held-out"}
+DASHES = (0, (5, 3))
 
 
 @dataclass(frozen=True)
@@ -58,9 +59,10 @@ def thinned(steps: NDArray[np.float64], values: NDArray[np.float64]) -> Curve:
 def draw_curves(facts: RunFacts, width: int) -> Figure:
     """Panels for the data term, the prior term, the live dimensions and beta if it changes."""
     panels = [panel for panel in PANELS if panel.wanted(facts)]
-    left, right, gap, above, below = 62, 14, 44, 34, 44
+    left, right, gap, above, below = 54, 10, 44, 62, 44
     heights = [panel.height for panel in panels]
     sheet = style.Sheet(width, above + sum(heights) + gap * (len(panels) - 1) + below)
+    _legend(sheet, left if width > 500 else 8, facts)
     top, shared = above, None
     for panel in panels:
         axes = sheet.axes(left, top, width - left - right, panel.height, sharex=shared)
@@ -91,23 +93,20 @@ def _lines(axes: Axes, facts: RunFacts, quantity: str, step: bool = False) -> li
             linewidth=1.1 if split == "train" else 1.7,
             drawstyle="steps-post" if step else "default",
             marker="o" if alone else None,
-            label=NAMES[split],
         )
         drawn += [float(value) for value in line.values[np.isfinite(line.values)]]
     return drawn
 
 
-def _legend(axes: Axes, columns: int) -> None:
-    axes.legend(
-        loc="upper right",
-        frameon=False,
-        fontsize=12 * style.POINT,
-        labelcolor=style.QUIET,
-        handlelength=1.4,
-        ncols=columns,
-        borderaxespad=0.1,
-        columnspacing=1.2,
-    )
+def _legend(sheet: style.Sheet, left: float, facts: RunFacts) -> None:
+    """One line of strokes and names over all panels, where no curve can cross it."""
+    entries = [(COLOURS[split], "-", 1.8, NAMES[split]) for split in SPLITS if facts.rows(split)]
+    if facts.baseline is not None:
+        entries.append((style.ACCENT, DASHES, 1.2, "best constant"))
+    for colour, dashes, thick, name in entries:
+        sheet.line(left, 10, 20, color=colour, linestyle=dashes, linewidth=thick)
+        sheet.write(left + 26, 10, name, size=12, va="center")
+        left += 48 + 7 * len(name)
 
 
 def _data_term(axes: Axes, facts: RunFacts) -> None:
@@ -117,12 +116,10 @@ def _data_term(axes: Axes, facts: RunFacts) -> None:
             facts.baseline,
             color=style.ACCENT,
             linewidth=1.1,
-            linestyle=(0, (5, 3)),
-            label="best constant",
+            linestyle=DASHES,
         )
         drawn.append(facts.baseline)
     spread_out(axes, drawn, _settled(facts, "data_term"))
-    _legend(axes, 3 if axes.get_position().width * axes.figure.bbox.width > 300 else 1)
     style.title(axes, "Data term", "nats per sample, lower is better")
 
 
@@ -152,8 +149,9 @@ def _live(axes: Axes, facts: RunFacts) -> None:
 def _beta(axes: Axes, facts: RunFacts) -> None:
     line = curve(facts, "train", "beta")
     axes.plot(line.steps, line.values, color=style.QUIET, linewidth=1.0)
-    axes.set_ylim(style.together([0.0, float(np.nanmax(line.values))], 1e-6))
-    axes.yaxis.set_major_locator(MaxNLocator(2))
+    top = float(np.nanmax(line.values))
+    axes.set_ylim(style.together([0.0, top], 1e-6))
+    axes.yaxis.set_major_locator(FixedLocator([0.0, top]))
     style.title(axes, "beta", "weight of the prior term")
 
 

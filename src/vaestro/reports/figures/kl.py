@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 from numpy.typing import NDArray
@@ -12,6 +13,9 @@ from vaestro.reports.figures import style
 
 LIVE_NATS = 0.01
 """A latent dimension is live when its mean KL exceeds this many nats."""
+DASHES = (0, (5, 3))
+WIDEST = 44
+"""CSS pixels from one bar to the next, at most."""
 MOST_NAMED = {style.WIDE: 32, style.NARROW: 16}
 
 
@@ -40,14 +44,17 @@ def sorted_kl(facts: RunFacts) -> SortedKl | None:
 
 def draw_kl(kl: SortedKl, width: int) -> Figure:
     """Bars on a scale that is linear below the threshold and logarithmic above it."""
-    left, right, above, below, height = 58, 14, 34, 46, 190
-    sheet = style.Sheet(width, above + height + below)
-    axes = sheet.axes(left, above, width - left - right, height)
+    left, right, above, below, height = 54, 10, 62, 46, 190
+    across = min(float(width), max(style.NARROW, left + right + WIDEST * len(kl.nats)))
+    sheet = style.Sheet(across, above + height + below)
+    axes = sheet.axes(left, above, across - left - right, height)
     live = kl.nats > LIVE_NATS
     places = np.arange(len(kl.nats))
     colours = [style.HELD_OUT if alive else style.TRAIN for alive in live]
     axes.bar(places, kl.nats, width=0.72, color=colours)
-    axes.axhline(LIVE_NATS, color=style.ACCENT, linewidth=1.1, linestyle=(0, (5, 3)))
+    axes.axhline(LIVE_NATS, color=style.ACCENT, linewidth=1.1, linestyle=DASHES)
+    sheet.line(left if width > 500 else 8, 10, 20, color=style.ACCENT, linestyle=DASHES)
+    sheet.write(left + 26 if width > 500 else 34, 10, "live above 0.01 nats", 12, va="center")
     top = max(2.5 * float(kl.nats.max()), 0.1)
     axes.set_yscale("symlog", linthresh=LIVE_NATS, linscale=0.6)
     axes.set_ylim(0, top)
@@ -56,27 +63,16 @@ def draw_kl(kl: SortedKl, width: int) -> Figure:
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(style.plain_ticks())
     axes.set_xlim(-0.6, len(places) - 0.4)
-    _name_bars(sheet, axes, kl, width)
-    style.title(axes, "KL per latent dimension", "nats, mean over held-out data")
+    _name_bars(axes, kl, width)
+    style.title(axes, "KL per latent dimension", "nats")
     return sheet.figure
 
 
-def _name_bars(sheet: style.Sheet, axes: style.Axes, kl: SortedKl, width: int) -> None:
-    """The number of each dimension under its bar while there is room; the threshold's name."""
+def _name_bars(axes: Axes, kl: SortedKl, width: int) -> None:
+    """The number of each dimension under its bar while there is room."""
     if len(kl.nats) <= MOST_NAMED.get(width, 16):
         axes.set_xticks(range(len(kl.nats)), [str(d) for d in kl.dimensions])
         style.label_x(axes, "latent dimension, largest KL first")
     else:
         axes.set_xticks([])
         style.label_x(axes, f"{len(kl.nats)} latent dimensions, largest KL first")
-    axes.text(
-        0.995,
-        LIVE_NATS * 1.12,
-        "live above 0.01",
-        transform=axes.get_yaxis_transform(),
-        ha="right",
-        va="bottom",
-        fontsize=11.5 * style.POINT,
-        color=style.INK,
-        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.2},
-    )

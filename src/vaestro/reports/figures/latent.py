@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from vaestro.reports.facts import RunFacts
 from vaestro.reports.figures import style
-from vaestro.reports.numbers import share
+from vaestro.reports.numerals import share
 
 OTHER = "#bbbbbb"
 RINGS = (1.0, 2.0)
@@ -97,11 +97,10 @@ def draw_latent(found: LatentMap, rings: bool, width: int) -> Figure:
     legend = 22 * rows + 10 if found.names else 0
     sheet = style.Sheet(side + 78, side + 54 + legend)
     axes = sheet.axes(62, 8, side, side)
-    colours = [OTHER if c < 0 else style.CLASSES[c] for c in _classes_of(found)]
     axes.scatter(
         *found.points.T,
         s=11 if len(found.points) < 800 else 6,
-        c=colours,
+        c=_colours(found),
         alpha=0.8,
         linewidths=0,
         rasterized=len(found.points) > 300,
@@ -128,13 +127,14 @@ def _frame(axes: Axes, points: NDArray[np.float64], rings: bool) -> None:
     for radius in RINGS if rings else ():
         ring = Circle((0, 0), radius, fill=False, color=style.QUIET, linewidth=0.9)
         ring.set_linestyle((0, (4, 3)))
+        ring.set_zorder(3)
         axes.add_patch(ring)
 
 
-def _classes_of(found: LatentMap) -> list[int]:
+def _colours(found: LatentMap) -> list[str]:
     if found.classes is None:
-        return [0] * len(found.points)
-    return [int(c) for c in found.classes]
+        return [style.HELD_OUT] * len(found.points)
+    return [OTHER if place < 0 else style.CLASSES[place] for place in found.classes]
 
 
 def _name_classes(axes: Axes, found: LatentMap) -> None:
@@ -151,12 +151,12 @@ def _name_classes(axes: Axes, found: LatentMap) -> None:
             va="center",
             fontsize=13 * style.POINT,
             fontweight="bold",
-            color=style.CLASSES[place],
+            color=style.INK,
             bbox={
                 "boxstyle": "round,pad=0.22",
                 "facecolor": "white",
                 "edgecolor": style.CLASSES[place],
-                "linewidth": 0.9,
+                "linewidth": 1.6,
                 "alpha": 0.92,
             },
         )

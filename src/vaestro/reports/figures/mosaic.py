@@ -3,13 +3,11 @@
 Letters: S samples; * the axes of one sample.
 """
 
-import numpy as np
-
 from vaestro.reports.facts import Array, RunFacts
 from vaestro.reports.figures import style
 from vaestro.reports.tiles import Look, grid, look_at, tile
 
-GAP = 6
+GAPS = {"image": 6, "volume": 18, "lines": 6}
 """Pixels of the grid's picture between two tiles."""
 REFERENCES = ("train_original", "validation_original", "samples", "traversal")
 
@@ -48,7 +46,7 @@ def place_samples(
 ) -> None:
     """Draw samples (S, *) as a grid at box = (left, top, width); its height follows."""
     left, top, width = box
-    picture = grid([tile(sample, look) for sample in samples], columns, GAP)
+    picture = grid([tile(sample, look) for sample in samples], columns, GAPS[look.kind])
     height = width * picture.shape[0] / picture.shape[1]
     style.picture(sheet.axes(left, top, width, height), picture)
 
@@ -57,17 +55,5 @@ def grid_height(samples: Array, look: Look, width: float, columns: int) -> float
     """The height that `place_samples` will take, in CSS pixels."""
     tall, wide, _ = tile(samples[0], look).shape
     rows = -(-len(samples) // columns)
-    across = columns * (wide + GAP) - GAP
-    return width * (rows * (tall + GAP) - GAP) / across
-
-
-def interleaved(above: Array, below: Array, columns: int) -> Array:
-    """Rows of `columns` from two stacks (S, *) in turn; a last short row is left out."""
-    count = min(len(above), len(below))
-    whole = max(columns, count - count % columns) if count >= columns else count
-    parts = [
-        stack[start : start + columns]
-        for start in range(0, whole, columns)
-        for stack in (above[:whole], below[:whole])
-    ]
-    return np.concatenate(parts)
+    gap = GAPS[look.kind]
+    return width * (rows * (tall + gap) - gap) / (columns * (wide + gap) - gap)

@@ -17,7 +17,7 @@ from vaestro.reports.tiles import Look
 TITLES = {"train": "Training data", "validation": "Held-out data"}
 HEAD, MARGIN, BETWEEN, APART = 30, 26, 14, 28
 """CSS pixels: over a block, for the letters at its left, between pairs of rows, between blocks."""
-MOST_PAIRS = 16
+MOST_PAIRS = {"image": 16, "volume": 6, "lines": 8}
 
 
 @dataclass(frozen=True)
@@ -29,14 +29,14 @@ class Pairs:
     reconstructions: Array
 
 
-def pairs(facts: RunFacts) -> list[Pairs]:
+def pairs(facts: RunFacts, look: Look) -> list[Pairs]:
     """What the run kept: training and held-out pairs, either or none."""
     found = []
     for split in SPLITS:
         above = samples_in(facts, f"{split}_original")
         below = samples_in(facts, f"{split}_reconstruction")
         if above is not None and below is not None and above.shape[1:] == below.shape[1:]:
-            count = min(len(above), len(below), MOST_PAIRS)
+            count = min(len(above), len(below), MOST_PAIRS[look.kind])
             found.append(Pairs(TITLES[split], above[:count], below[:count]))
     return found
 

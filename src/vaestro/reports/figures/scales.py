@@ -1,7 +1,8 @@
 """The vertical scale of a quantity in nats, which may start a thousand times above where it ends.
 
-Plain when the values are close together; logarithmic when they are positive and far apart; linear
-up to a bound and logarithmic beyond it when some are negative (the data term of a density).
+Plain when they are of one size; logarithmic when they are positive and fall from far above; linear
+up to a bound and logarithmic beyond it when some are negative (the data term of a density) or
+near zero.
 """
 
 from collections.abc import Sequence
@@ -14,21 +15,21 @@ from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 from vaestro.reports.figures import style
 
 Scale = Literal["linear", "log", "symlog"]
-FAR_APART = 6.0
-"""Values whose largest is more than so many times the span where they settle need a log scale."""
+FAR_APART = 3.0
+"""A quantity that once was so many times larger than where it settles needs a log scale."""
+NEAREST = 15
+"""CSS pixels between two tick labels, at least."""
 LABELLED = 5
 """About how many ticks a log scale carries."""
 
 
 def choose(drawn: Sequence[float], settled: Sequence[float]) -> Scale:
     """The scale for finite values `drawn`, of which `settled` are those late in the run."""
-    low, high = min(drawn), max(drawn)
-    if low > 0:
-        return "log" if high > FAR_APART * low else "linear"
     late = list(settled) or list(drawn)
-    span = max(late) - min(late)
-    bound = max(map(abs, late))
-    return "symlog" if high - low > FAR_APART * max(span, bound, 1e-9) else "linear"
+    bound = usual_size(late)
+    if max(map(abs, drawn)) <= FAR_APART * max(bound, 1e-9):
+        return "linear"
+    return "log" if min(drawn) > 0.2 * min(late) > 0 else "symlog"
 
 
 def spread_out(axes: Axes, drawn: Sequence[float], settled: Sequence[float]) -> None:
@@ -46,7 +47,7 @@ def spread_out(axes: Axes, drawn: Sequence[float], settled: Sequence[float]) -> 
         _linear_then_log(axes, drawn, settled)
     else:
         axes.set_ylim(style.together(drawn, 1e-3 * max(1.0, max(map(abs, drawn)))))
-        axes.yaxis.set_major_locator(MaxNLocator(5))
+        axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
 
 
 def round_numbers(low: float, high: float) -> list[float]:
@@ -60,21 +61,40 @@ def round_numbers(low: float, high: float) -> list[float]:
     return inside[:: -(-len(inside) // LABELLED)]
 
 
+def usual_size(values: Sequence[float]) -> float:
+    """The size that four in five of the values do not exceed, so that a blow-up does not count."""
+    return float(np.quantile(np.abs(values), 0.8))
+
+
+def rounded_up(value: float) -> float:
+    """The first of 1, 2, 5 times a power of ten that is at least a positive `value`."""
+    power = 10.0 ** float(np.floor(np.log10(value)))
+    return next(digit * power for digit in (1, 2, 5, 10) if digit * power >= value)
+
+
 def _linear_then_log(axes: Axes, drawn: Sequence[float], settled: Sequence[float]) -> None:
     """Linear to a round bound around the settled values, logarithmic beyond it."""
-    late = max(map(abs, settled or drawn))
-    bound = 10.0 ** np.ceil(np.log10(max(late, 1e-3)))
-    axes.set_yscale("symlog", linthresh=bound, linscale=2.5)
+    bound = rounded_up(max(usual_size(settled or drawn), 1e-3))
+    axes.set_yscale("symlog", linthresh=bound, linscale=1.5)
     low, high = min(drawn), max(drawn)
-    axes.set_ylim(low - 0.06 * bound, max(high * 1.3, bound) if high > 0 else 0.06 * bound)
+    bottom = low - 0.06 * bound if low > -bound else 1.3 * low
+    axes.set_ylim(bottom, 1.3 * high if high > bound else high + 0.06 * bound)
     inner = MaxNLocator(5).tick_values(max(low, -bound), min(high, bound))
-    decades = [bound * 10.0**n for n in range(1, 9)]
-    ticks = [float(tick) for tick in inner if abs(tick) <= bound] + decades
-    ticks += [-tick for tick in decades]
+    outer = [tick for tick in round_numbers(1.8 * bound, max(1.3 * high, 2 * bound))]
+    below = [-tick for tick in round_numbers(1.8 * bound, max(-1.3 * low, 2 * bound))]
+    ticks = {float(tick) for tick in inner if abs(tick) <= bound}.union(outer, below)
     bottom, top = axes.get_ylim()
-    _fix(axes, sorted(tick for tick in set(ticks) if bottom <= tick <= top))
+    _fix(axes, sorted(tick for tick in ticks if bottom <= tick <= top))
 
 
 def _fix(axes: Axes, ticks: Sequence[float]) -> None:
-    axes.yaxis.set_major_locator(FixedLocator(ticks))
+    """Set these ticks, without those that would stand too near the one below."""
+    pixels = axes.transData.transform([(0.0, tick) for tick in ticks])[:, 1] if ticks else []
+    kept: list[float] = []
+    last = -np.inf
+    for tick, pixel in zip(ticks, pixels, strict=True):
+        if pixel - last >= NEAREST * axes.get_figure(root=True).dpi / style.INCH:
+            kept.append(tick)
+            last = pixel
+    axes.yaxis.set_major_locator(FixedLocator(kept))
     axes.yaxis.set_minor_locator(NullLocator())

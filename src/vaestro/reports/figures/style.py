@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 
-from vaestro.reports.numbers import THIN
+from vaestro.reports.numerals import typeset
 
 WIDE, NARROW = 760, 360
 """Widths in CSS pixels: for a desk and for a phone."""
@@ -66,6 +67,12 @@ class Sheet:
             left / self.width, 1 - top / self.height, text, parse_math=False, **more
         )
 
+    def line(self, left: float, top: float, length: float, **more: Any) -> None:
+        """A horizontal stroke, for legends."""
+        ends = (left / self.width, (left + length) / self.width)
+        height = 1 - top / self.height
+        self.figure.add_artist(Line2D(ends, (height, height), **more))
+
 
 def calm(axes: Axes) -> None:
     """Two thin spines, small grey ticks, no box."""
@@ -100,8 +107,8 @@ def plain_ticks() -> FuncFormatter:
     """Tick labels as plain numbers (0.01, 12 000), never as powers or with an offset."""
 
     def text(value: float, _: int | None) -> str:
-        shown = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.6g}"
-        return shown.replace(",", THIN).replace("-", "\u2212")
+        thousands = 1000 <= abs(value) < 1e5
+        return typeset(f"{value:,.0f}" if thousands else f"{value:.6g}")
 
     return FuncFormatter(text)
 

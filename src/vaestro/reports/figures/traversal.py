@@ -10,11 +10,12 @@ from matplotlib.figure import Figure
 from vaestro.reports.facts import Array, RunFacts
 from vaestro.reports.figures import style
 from vaestro.reports.figures.mosaic import grid_height, place_samples, samples_in
-from vaestro.reports.numbers import number
 from vaestro.reports.tiles import Look
 
 MOST_ROWS = {"image": 10, "volume": 4, "lines": 8}
 MOST_VALUES = {"image": 11, "volume": 3, "lines": 5}
+PITCHES = {"image": 62, "volume": 228, "lines": 118}
+"""CSS pixels from one value to the next, at most."""
 MARGIN, HEAD = 74, 26
 
 
@@ -55,12 +56,12 @@ def _spread(count: int, most: int) -> list[int]:
 def _name(dimension: int, kl: Array | None) -> str:
     if kl is None or dimension >= len(kl):
         return f"z {dimension}"
-    return f"z {dimension}\n{number(float(kl[dimension]))} nats"
+    return f"z {dimension}\n{float(kl[dimension]):.2f} nats"
 
 
 def draw_walks(found: Walks, look: Look, width: int) -> Figure:
     """A row a dimension with its name and KL at the left, a column a value with it on top."""
-    across = min(float(width), MARGIN + 62.0 * len(found.values) * (1 if _small(look) else 4))
+    across = min(float(width), MARGIN + PITCHES[look.kind] * len(found.values))
     room = across - MARGIN
     columns = len(found.values)
     flat = found.samples.reshape(-1, *found.samples.shape[2:])
@@ -69,12 +70,12 @@ def draw_walks(found: Walks, look: Look, width: int) -> Figure:
     place_samples(sheet, flat, look, (MARGIN, HEAD, room), columns)
     for place, value in enumerate(found.values):
         middle = MARGIN + room * (place + 0.5) / columns
-        sheet.write(middle, 2, f"{value:+.3g}".replace("-", "\u2212"), 12, ha="center")
+        sheet.write(middle, 2, _value(value), 12, ha="center")
     for place, name in enumerate(found.rows):
         middle = HEAD + height * (place + 0.5) / len(found.rows)
         sheet.write(MARGIN - 10, middle, name, 11.5, ha="right", va="center", linespacing=1.25)
     return sheet.figure
 
 
-def _small(look: Look) -> bool:
-    return look.kind == "image"
+def _value(value: float) -> str:
+    return f"{value:+.3g}".replace("-", "\u2212") if abs(value) > 1e-9 else "0"

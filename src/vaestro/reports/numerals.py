@@ -1,5 +1,6 @@
 """Numbers as a reader wants them: few digits, a true minus sign, thin spaces between thousands."""
 
+import re
 from typing import Any
 
 from vaestro.reports.facts import finite
@@ -14,13 +15,13 @@ def number(value: Any) -> str:
     if known is None:
         return NONE
     if isinstance(value, int):
-        return _signed(f"{value:,}")
+        return typeset(f"{value:,}")
     size = abs(known)
     if size == 0 or 0.1 <= size < 100:
-        return _signed(f"{known:.2f}")
+        return typeset(f"{known:.2f}")
     if 100 <= size < 1e7:
-        return _signed(f"{known:,.1f}" if size < 1000 else f"{known:,.0f}")
-    return _signed(f"{known:.3g}")
+        return typeset(f"{known:,.1f}" if size < 1000 else f"{known:,.0f}")
+    return typeset(f"{known:.3g}")
 
 
 def counted(value: Any, one: str, many: str | None = None) -> str:
@@ -45,5 +46,7 @@ def duration(seconds: Any) -> str:
     return f"{hours} h {within} min" if hours else f"{minutes} min {rest} s"
 
 
-def _signed(text: str) -> str:
-    return text.replace("-", "\u2212").replace(",", THIN)
+def typeset(text: str) -> str:
+    """Python's digits with a true minus, thin spaces for commas and a short exponent."""
+    shorter = re.sub(r"e([+-])0*(\d)", lambda part: f"e{part[1].strip('+')}{part[2]}", text)
+    return shorter.replace("-", "\u2212").replace(",", THIN)
