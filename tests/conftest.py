@@ -65,7 +65,7 @@ def small_recipe(**changes: Any) -> Recipe:
         },
         "training": {"epochs": 2, "batch_size": 200, "threads": 1},
     }
-    return Recipe.parse(updated(values, changes))
+    return Recipe.parse(updated(Recipe.parse(values).plain(), changes))
 
 
 def updated(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""From a run folder to one page: facts, then words and figures, then report.html. Needs no torch."""
+"""From a run folder to one page: facts, words, figures, report.html. Needs no torch."""

@@ -5,22 +5,24 @@ read as far as it came. Letters: N samples, S shown samples, D dimensions walked
 K latents; * the axes of one sample.
 """
 
-import json
-import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vaestro.foundation.config import read_yaml
-from vaestro.foundation.errors import RecipeError, RunFolderError
+from vaestro.foundation.errors import RecipeError
+from vaestro.reports.run_files import (
+    Array,
+    Record,
+    read_arrays,
+    read_manifest,
+    read_object,
+    read_rows,
+)
 from vaestro.runs.folder import RunFolder
-
-Record = Mapping[str, Any]
-Array = NDArray[Any]
 
 SPLITS = ("train", "validation")
 ENDED = ("finished", "stopped_early", "diverged")
@@ -70,7 +72,7 @@ class RunFacts:
 
     @property
     def verdict(self) -> str:
-        """The summary's verdict; while there is none: exploding for a diverged run, else its status."""
+        """The summary's verdict; without one: exploding for a diverged run, else its status."""
         if self.current and self.status != "running" and self.summary.get("verdict"):
             return str(self.summary["verdict"])
         return "exploding" if self.status == "diverged" else self.status
@@ -129,12 +131,12 @@ def read_facts(folder: Path) -> RunFacts:
         folder=paths.root,
         recipe=recipe,
         settings=_settings(recipe, notes),
-        manifest=_manifest(paths.manifest),
-        history=_records(paths.history),
-        summary=_optional(paths.summary, notes),
-        evaluation=_optional(paths.evaluation, notes),
-        events=_records(paths.events),
-        arrays=_arrays(paths.snapshots, notes),
+        manifest=read_manifest(paths.manifest),
+        history=read_rows(paths.history),
+        summary=read_object(paths.summary, notes),
+        evaluation=read_object(paths.evaluation, notes),
+        events=read_rows(paths.events),
+        arrays=read_arrays(paths.snapshots, notes),
         notes=tuple(notes),
     )
 
@@ -155,66 +157,4 @@ def _settings(recipe: str, notes: list[str]) -> Record:
         return _mapping(read_yaml(recipe, "recipe.yaml"))
     except RecipeError as fault:
         notes.append(str(fault))
-        return {}
-
-
-def _manifest(path: Path) -> Record:
-    if not path.is_file():
-        raise RunFolderError(f"{path.parent} holds no manifest.json, so it is not a run folder")
-    try:
-        value = json.loads(path.read_text())
-    except ValueError:
-        value = None
-    if not isinstance(value, dict):
-        raise RunFolderError(f"{path} is damaged: it must hold one JSON object; restore it")
-    return value
-
-
-def _optional(path: Path, notes: list[str]) -> Record:
-    """The JSON object in `path`; {} when it is missing, and a note when it is damaged."""
-    if not path.is_file():
-        return {}
-    try:
-        value = json.loads(path.read_text())
-    except ValueError:
-        value = None
-    if not isinstance(value, dict):
-        notes.append(f"{path.name} is damaged and is left out.")
-    return _mapping(value)
-
-
-def _records(path: Path) -> tuple[Record, ...]:
-    if not path.is_file():
-        return ()
-    return tuple(_whole(path.read_text(encoding="utf-8", errors="replace").splitlines()))
-
-
-def _whole(lines: list[str]) -> Iterator[Record]:
-    for line in lines:
-        try:
-            value = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(value, dict):
-            yield value
-
-
-def _arrays(snapshots: Path, notes: list[str]) -> dict[str, Array]:
-    """final.npz, or the newest epoch snapshot with its pairs named as the held-out ones."""
-    final = snapshots / "final.npz"
-    if final.is_file():
-        return _npz(final, notes)
-    epochs = sorted(snapshots.glob("epoch-*.npz"))
-    if not epochs:
-        return {}
-    named = {"original": "validation_original", "reconstruction": "validation_reconstruction"}
-    return {named.get(name, name): array for name, array in _npz(epochs[-1], notes).items()}
-
-
-def _npz(path: Path, notes: list[str]) -> dict[str, Array]:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
-        notes.append(f"snapshots/{path.name} is damaged and its pictures are left out.")
         return {}

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from vaestro.reports.numerals import MINUS
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -17,7 +19,7 @@ ENTRIES = (
     Entry(
         "data-term",
         "data term",
-        "−log p(x|z): what a sample costs in nats when its code z is known, summed over all "
+        f"{MINUS}log p(x|z): what a sample costs in nats when its code z is known, summed over all "
         "elements, averaged over samples. Also called reconstruction term.",
     ),
     Entry(
@@ -29,7 +31,7 @@ ENTRIES = (
     Entry(
         "elbo",
         "ELBO",
-        "−(data term + prior term): a lower bound on log p(x), at beta 1 whatever the training "
+        f"{MINUS}(data term + prior term): a lower bound on log p(x), at beta 1 whatever the training "
         "used. Higher is better.",
     ),
     Entry(
@@ -62,7 +64,11 @@ ENTRIES = (
         "The variance of the Gaussian decoder whose ELBO at beta 1 has the same optimum as the "
         "configured loss. It folds beta and the reduction into one number.",
     ),
-    Entry("mse", "squared error", "The mean over elements of (x − x̂)², in the data's own units."),
+    Entry(
+        "mse",
+        "squared error",
+        f"The mean over elements of (x {MINUS} x̂)², in the data's own units.",
+    ),
 )
 OF_AUTOENCODER = {"nats", "data-term", "loss", "baseline", "mse"}
 POINT_CODE = Entry(

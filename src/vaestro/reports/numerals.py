@@ -7,6 +7,7 @@ from vaestro.reports.facts import finite
 
 NONE = "–"  # noqa: RUF001  (an en dash stands for "no number")
 THIN = "\u202f"
+MINUS = "\u2212"
 
 
 def number(value: Any) -> str:
@@ -49,4 +50,4 @@ def duration(seconds: Any) -> str:
 def typeset(text: str) -> str:
     """Python's digits with a true minus, thin spaces for commas and a short exponent."""
     shorter = re.sub(r"e([+-])0*(\d)", lambda part: f"e{part[1].strip('+')}{part[2]}", text)
-    return shorter.replace("-", "\u2212").replace(",", THIN)
+    return shorter.replace("-", MINUS).replace(",", THIN)

@@ -8,7 +8,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from vaestro.foundation.files import write_bytes, write_text
-from vaestro.reports import glossary, tables, words
+from vaestro.reports import advice, glossary, tables, words
 from vaestro.reports.facts import RunFacts, read_facts
 from vaestro.runs.folder import RunFolder
 
@@ -46,7 +46,7 @@ def render_page(facts: RunFacts, plates: list[Plate]) -> str:
     return template.render(
         facts=facts,
         style=Markup(style),  # our own file, no text from the run
-        verdict=words.verdict(facts),
+        verdict=advice.verdict(facts),
         where=where,
         cards=tables.cards(facts),
         plates=plates,

@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from vaestro.reports.facts import SPLITS, Record, RunFacts, finite
-from vaestro.reports.numerals import NONE, counted, duration, number
+from vaestro.reports.numerals import MINUS, NONE, counted, duration, number
 
 MOST_DOTS = 64
+TIMES = "\u00d7"
 
 
 @dataclass(frozen=True)
 class Card:
-    """One key number. `term` is its entry in the glossary; `dots` = (live, all) draws dimensions."""
+    """One key number. `term` is its glossary entry; `dots` = (live, all) draws dimensions."""
 
     label: str
     value: str
@@ -110,7 +111,7 @@ def _elbo(figures: Record) -> float | None:
 QUANTITIES = (
     ("loss", "Loss", "as configured"),
     ("elbo", "ELBO", "nats per sample"),
-    ("nll", "−log p(x), importance-weighted", "nats per sample"),
+    ("nll", f"{MINUS}log p(x), importance-weighted", "nats per sample"),
     ("bits_per_dimension", "Bits per dimension", "bits"),
     ("data_term", "Data term", "nats per sample"),
     ("prior_term", "Prior term", "nats per sample"),
@@ -146,7 +147,10 @@ def _particulars(facts: RunFacts) -> Iterator[tuple[str, str]]:
         yield "Speed", f"{number(speed)} samples per second" if speed else ""
     yield "Machine", _plan(_mapping(manifest.get("plan")))
     named = (("vaestro", "vaestro"), ("torch", "torch"), ("python", "Python"))
-    yield "Versions", ", ".join(f"{title} {manifest[key]}" for key, title in named if key in manifest)
+    yield (
+        "Versions",
+        ", ".join(f"{title} {manifest[key]}" for key, title in named if key in manifest),
+    )
     yield "Started", str(manifest.get("created", "")).replace("T", " ")[:16]
 
 
@@ -160,7 +164,8 @@ def _sample(data: Record) -> str:
     if not isinstance(shape, list):
         return ""
     kind = f", {data['values']}" if data.get("values") else ""
-    return f"{' × '.join(map(str, shape))} = {number(data.get('elements'))} elements{kind}"
+    sizes = f" {TIMES} ".join(map(str, shape))
+    return f"{sizes} = {number(data.get('elements'))} elements{kind}"
 
 
 def _plan(plan: Record) -> str:

@@ -75,7 +75,7 @@ def tile(sample: NDArray[np.generic], look: Look) -> Picture:
 
 
 def grid(tiles: list[Picture], columns: int, gap: int = 6) -> Picture:
-    """Tiles of one size in rows of `columns`, `gap` white pixels apart; unfilled places are white."""
+    """Tiles of one size in rows of `columns`, `gap` white pixels apart; the rest is white."""
     height, width, _ = tiles[0].shape
     rows = -(-len(tiles) // columns)
     sheet = np.ones((rows * (height + gap) - gap, columns * (width + gap) - gap, 3))
@@ -87,7 +87,7 @@ def grid(tiles: list[Picture], columns: int, gap: int = 6) -> Picture:
 
 
 def _colours(image: Picture) -> Picture:
-    """(C, H, W) or (H, W) -> (H, W, 3): grey, RGB, or the mean over any other number of channels."""
+    """(C, H, W) or (H, W) -> (H, W, 3): RGB, or the mean over any other number of channels."""
     if image.ndim == 2:
         image = image[None]
     if len(image) != 3:
@@ -102,7 +102,8 @@ def _reduced(picture: Picture) -> Picture:
         return picture
     height, width = (size // factor for size in picture.shape[:2])
     cut = picture[: height * factor, : width * factor]
-    return cut.reshape(height, factor, width, factor, 3).mean((1, 3))
+    blocks: Picture = cut.reshape(height, factor, width, factor, 3).mean((1, 3))
+    return blocks
 
 
 def _magnified(picture: Picture) -> Picture:
@@ -131,7 +132,7 @@ def _padded(plane: Picture, side: int) -> Picture:
 
 
 def _lines(sample: Picture) -> Picture:
-    """(F,), (C, L) or (L, C) -> one line a channel, drawn large and averaged down for smooth edges."""
+    """(F,), (C, L) or (L, C) -> one line a channel, drawn large and averaged down."""
     channels = sample[None] if sample.ndim == 1 else sample
     if len(channels) > channels.shape[1]:
         channels = channels.T
@@ -140,7 +141,9 @@ def _lines(sample: Picture) -> Picture:
     sheet[:] = PAPER
     for place, channel in enumerate(channels):
         _draw(sheet, channel, INKS[place % len(INKS)])
-    return sheet.reshape(LINE_HEIGHT, OVERSAMPLING, LINE_WIDTH, OVERSAMPLING, 3).mean((1, 3))
+    offsets = [(y, x) for y in range(OVERSAMPLING) for x in range(OVERSAMPLING)]
+    smooth: Picture = np.mean([sheet[y::OVERSAMPLING, x::OVERSAMPLING] for y, x in offsets], axis=0)
+    return smooth
 
 
 def _draw(sheet: Picture, heights: Picture, ink: tuple[float, float, float]) -> None:

@@ -42,7 +42,9 @@ def drawings(facts: RunFacts) -> Iterator[Drawing]:
 
 def _curves(facts: RunFacts) -> Drawing:
     last = facts.figures("validation")
-    dashed = " The dashed line is the data term of the best constant output, which a model must beat."
+    dashed = (
+        " The dashed line is the data term of the best constant output, which a model must beat."
+    )
     return Drawing(
         "curves",
         "How training went",
@@ -87,9 +89,7 @@ def _tiles(facts: RunFacts) -> Iterator[Drawing]:
 
 
 def _latent(facts: RunFacts, found: latent.LatentMap) -> Drawing:
-    coloured = " Colours and names are the data's labels." * bool(
-        found.names
-    )
+    coloured = " Colours and names are the data's labels." * bool(found.names)
     rings = facts.stochastic and not found.axes[1].startswith("share")
     ringed = " Dashed rings lie one and two standard deviations from the prior's centre." * rings
     return Drawing(

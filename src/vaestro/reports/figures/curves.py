@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -44,7 +45,7 @@ def curve(facts: RunFacts, split: str, quantity: str) -> Curve:
 
 
 def thinned(steps: NDArray[np.float64], values: NDArray[np.float64]) -> Curve:
-    """At most MOST_POINTS points: of each stretch the lowest and the highest, so no peak is lost."""
+    """At most MOST_POINTS points: each stretch keeps its lowest and highest, so no peak is lost."""
     if len(steps) <= MOST_POINTS:
         return Curve(steps, values)
     kept: list[int] = [0, len(steps) - 1]
@@ -100,6 +101,7 @@ def _lines(axes: Axes, facts: RunFacts, quantity: str, step: bool = False) -> li
 
 def _legend(sheet: style.Sheet, left: float, facts: RunFacts) -> None:
     """One line of strokes and names over all panels, where no curve can cross it."""
+    entries: list[tuple[str, Any, float, str]]
     entries = [(COLOURS[split], "-", 1.8, NAMES[split]) for split in SPLITS if facts.rows(split)]
     if facts.baseline is not None:
         entries.append((style.ACCENT, DASHES, 1.2, "best constant"))

@@ -98,7 +98,8 @@ def draw_latent(found: LatentMap, rings: bool, width: int) -> Figure:
     sheet = style.Sheet(side + 78, side + 54 + legend)
     axes = sheet.axes(62, 8, side, side)
     axes.scatter(
-        *found.points.T,
+        found.points[:, 0],
+        found.points[:, 1],
         s=11 if len(found.points) < 800 else 6,
         c=_colours(found),
         alpha=0.8,
@@ -125,7 +126,7 @@ def _frame(axes: Axes, points: NDArray[np.float64], rings: bool) -> None:
     axes.set_ylim(-reach, reach)
     axes.set_aspect("equal")
     for radius in RINGS if rings else ():
-        ring = Circle((0, 0), radius, fill=False, color=style.QUIET, linewidth=0.9)
+        ring = Circle((0, 0), radius, fill=False, color=style.INK, linewidth=1.0)
         ring.set_linestyle((0, (4, 3)))
         ring.set_zorder(3)
         axes.add_patch(ring)

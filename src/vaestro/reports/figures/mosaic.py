@@ -15,7 +15,9 @@ REFERENCES = ("train_original", "validation_original", "samples", "traversal")
 def samples_in(facts: RunFacts, name: str, leading: int = 1) -> Array | None:
     """The array `name`, if it holds samples after `leading` axes; None when missing or empty."""
     array = facts.arrays.get(name)
-    usable = array is not None and array.ndim > leading and array.size and array.dtype.kind in "fiub"
+    usable = (
+        array is not None and array.ndim > leading and array.size and array.dtype.kind in "fiub"
+    )
     return array if usable else None
 
 
@@ -53,7 +55,7 @@ def place_samples(
 
 def grid_height(samples: Array, look: Look, width: float, columns: int) -> float:
     """The height that `place_samples` will take, in CSS pixels."""
-    tall, wide, _ = tile(samples[0], look).shape
+    tall, wide = map(float, tile(samples[0], look).shape[:2])
     rows = -(-len(samples) // columns)
     gap = GAPS[look.kind]
     return width * (rows * (tall + gap) - gap) / (columns * (wide + gap) - gap)

@@ -85,4 +85,6 @@ def _share(stack: Array, look: Look, columns: int) -> float:
     """The part of the full row's width that a last, shorter row takes."""
     if len(stack) == columns:
         return 1.0
-    return grid_height(stack[:1], look, 1.0, columns) / grid_height(stack[:1], look, 1.0, len(stack))
+    return grid_height(stack[:1], look, 1.0, columns) / grid_height(
+        stack[:1], look, 1.0, len(stack)
+    )

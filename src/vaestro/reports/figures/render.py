@@ -2,13 +2,14 @@
 
 import io
 import re
+from typing import Any
 
 import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-SETTINGS = {
+SETTINGS: Any = {
     "svg.fonttype": "none",  # real text: small, selectable, in the reader's own font
     "svg.hashsalt": "vaestro",
     "font.family": ["DejaVu Sans"],  # comes with matplotlib, so layouts agree everywhere

@@ -69,7 +69,8 @@ def usual_size(values: Sequence[float]) -> float:
 def rounded_up(value: float) -> float:
     """The first of 1, 2, 5 times a power of ten that is at least a positive `value`."""
     power = 10.0 ** float(np.floor(np.log10(value)))
-    return next(digit * power for digit in (1, 2, 5, 10) if digit * power >= value)
+    fitting = [digit * power for digit in (1, 2, 5, 10) if digit * power >= value]
+    return fitting[0]
 
 
 def _linear_then_log(axes: Axes, drawn: Sequence[float], settled: Sequence[float]) -> None:
@@ -80,7 +81,7 @@ def _linear_then_log(axes: Axes, drawn: Sequence[float], settled: Sequence[float
     bottom = low - 0.06 * bound if low > -bound else 1.3 * low
     axes.set_ylim(bottom, 1.3 * high if high > bound else high + 0.06 * bound)
     inner = MaxNLocator(5).tick_values(max(low, -bound), min(high, bound))
-    outer = [tick for tick in round_numbers(1.8 * bound, max(1.3 * high, 2 * bound))]
+    outer = round_numbers(1.8 * bound, max(1.3 * high, 2 * bound))
     below = [-tick for tick in round_numbers(1.8 * bound, max(-1.3 * low, 2 * bound))]
     ticks = {float(tick) for tick in inner if abs(tick) <= bound}.union(outer, below)
     bottom, top = axes.get_ylim()
@@ -89,11 +90,12 @@ def _linear_then_log(axes: Axes, drawn: Sequence[float], settled: Sequence[float
 
 def _fix(axes: Axes, ticks: Sequence[float]) -> None:
     """Set these ticks, without those that would stand too near the one below."""
-    pixels = axes.transData.transform([(0.0, tick) for tick in ticks])[:, 1] if ticks else []
+    places = np.array([(0.0, tick) for tick in ticks]).reshape(-1, 2)
+    pixels: list[float] = axes.transData.transform(places)[:, 1].tolist()
     kept: list[float] = []
-    last = -np.inf
+    last = -float("inf")
     for tick, pixel in zip(ticks, pixels, strict=True):
-        if pixel - last >= NEAREST * axes.get_figure(root=True).dpi / style.INCH:
+        if pixel - last >= NEAREST:
             kept.append(tick)
             last = pixel
     axes.yaxis.set_major_locator(FixedLocator(kept))

@@ -46,7 +46,7 @@ class Sheet:
 
     def __init__(self, width: float, height: float) -> None:
         self.width, self.height = width, height
-        self.figure = Figure(figsize=(width / INCH, height / INCH), facecolor="none")
+        self.figure = Figure(figsize=(width / INCH, height / INCH), dpi=INCH, facecolor="none")
 
     def axes(self, left: float, top: float, width: float, height: float, **more: Any) -> Axes:
         """Axes whose frame has this corner and size."""
@@ -63,9 +63,7 @@ class Sheet:
     def write(self, left: float, top: float, text: str, size: float = 13, **more: Any) -> None:
         """Text whose upper left corner (unless aligned otherwise) lies at this place."""
         more = {"va": "top", "color": QUIET, "fontsize": size * POINT, **more}
-        self.figure.text(
-            left / self.width, 1 - top / self.height, text, parse_math=False, **more
-        )
+        self.figure.text(left / self.width, 1 - top / self.height, text, parse_math=False, **more)
 
     def line(self, left: float, top: float, length: float, **more: Any) -> None:
         """A horizontal stroke, for legends."""
@@ -86,9 +84,7 @@ def calm(axes: Axes) -> None:
 
 def title(axes: Axes, text: str, unit: str = "") -> None:
     """A heading over the left end of the axes; the unit beside it in grey."""
-    axes.set_title(
-        text, loc="left", fontsize=13.5 * POINT, color=INK, fontweight="bold", pad=7
-    )
+    axes.set_title(text, loc="left", fontsize=13.5 * POINT, color=INK, fontweight="bold", pad=7)
     if unit:
         axes.set_title(unit, loc="right", fontsize=12 * POINT, color=QUIET, pad=7)
 
