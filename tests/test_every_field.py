@@ -84,6 +84,9 @@ MUTATIONS: list[tuple[dict[str, Any], list[dict[str, Any]]]] = [
             {"model": {"encoder": {"blocks": 1}}},
             {"model": {"encoder": {"dense": [8]}}},
             {"model": {"decoder": {"kernel": 5}}},
+            {"model": {"decoder": {"channels": [5]}}},
+            {"model": {"decoder": {"blocks": 1}}},
+            {"model": {"decoder": {"dense": [8]}}},
             {"training": {"channels_last": True}},
         ],
     ),
@@ -107,8 +110,8 @@ MUTATIONS: list[tuple[dict[str, Any], list[dict[str, Any]]]] = [
         ],
     ),
     (
-        {  # a heavy prior term: the loss falls while the data term rises
-            "training": {"early_stopping": {"patience": 2}, "epochs": 12, "learning_rate": 0.01},
+        {  # a heavy prior term: the loss falls by more than the margin, the data term does not
+            "training": {"early_stopping": {"patience": 1, "margin": 3.0}, "epochs": 6},
             "objective": {"beta": 30},
         },
         [{"training": {"early_stopping": {"monitor": "data_term"}}}],
