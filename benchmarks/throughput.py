@@ -24,16 +24,16 @@ from typing import Any
 import numpy as np
 import torch
 
+from vaestro.data.arrays import from_array
 from vaestro.experiments import train as training
 from vaestro.experiments.face import Quiet
 from vaestro.experiments.recipe import Recipe
-from vaestro.data.arrays import from_array
 
 BATCH, SAMPLES, WIDTH, LATENT, ELEMENTS = 100, 20_000, 400, 20, 784
 
 
 def floating_point_operations() -> int:
-    """Per sample: forward, weight gradients, and gradients to every layer's input but the first's."""
+    """Per sample: forward, gradients to weights, and to every layer's input but the first's."""
     layers = [(ELEMENTS, WIDTH), (WIDTH, 2 * LATENT), (LATENT, WIDTH), (WIDTH, ELEMENTS)]
     forward = sum(2 * a * b for a, b in layers)
     return forward * 3 - 2 * layers[0][0] * layers[0][1]
@@ -87,13 +87,13 @@ def ours(x: np.ndarray, precision: str, epochs: int) -> float:
 
 
 def theirs(x: np.ndarray, epochs: int) -> float | None:
-    """Samples per second of pythae's training pipeline on the same network; None if not installed."""
+    """Samples per second of pythae's trainer on the same network; None if not installed."""
     try:
+        from pythae.data.datasets import BaseDataset
         from pythae.models import VAE, VAEConfig
         from pythae.models.base.base_utils import ModelOutput
         from pythae.models.nn import BaseDecoder, BaseEncoder
         from pythae.trainers import BaseTrainer, BaseTrainerConfig
-        from pythae.data.datasets import BaseDataset
     except ImportError:
         return None
 
@@ -175,7 +175,9 @@ def main() -> None:
         "samples_per_second": {name: spread(v) for name, v in rows.items() if v},
     }
     fp32 = rows["vaestro fp32"]
-    result["share_of_fp32_peak"] = spread([v * needed / p for v, p in zip(fp32, peaks, strict=True)])
+    result["share_of_fp32_peak"] = spread(
+        [v * needed / p for v, p in zip(fp32, peaks, strict=True)]
+    )
     for name in ("vaestro fp32", "vaestro bf16"):
         pairs = zip(rows[name], rows["pythae fp32"], strict=False)
         if ratios := [a / b for a, b in pairs]:

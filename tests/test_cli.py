@@ -45,9 +45,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def test_train_prints_what_is_promised(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+def test_train_prints_what_is_promised(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     summary = record(capsys, "train", "--run", str(tmp_path / "r"), *FAST)
     assert summary["status"] == "finished"
     assert summary["steps"] == 3 * 19
@@ -140,9 +138,7 @@ def test_encode_then_decode_is_reconstruct(
     assert shown["mse"] == pytest.approx(mse, rel=1e-4)
 
 
-def test_data_of_ones_own(
-    capsys: pytest.CaptureFixture[str], run: Path, tmp_path: Path
-) -> None:
+def test_data_of_ones_own(capsys: pytest.CaptureFixture[str], run: Path, tmp_path: Path) -> None:
     x = np.random.default_rng(0).random((7, 1, 8, 8)).astype(np.float32)
     np.save(tmp_path / "x.npy", x)
     given = ["--data", str(tmp_path / "x.npy")]
@@ -233,9 +229,7 @@ def test_a_mistake_gets_one_line_and_exit_2(
     assert list(tmp_path.iterdir()) == []  # nothing half-written
 
 
-def test_an_occupied_folder_is_refused(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+def test_an_occupied_folder_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (tmp_path / "keep.txt").write_text("mine")
     code, _, err = call(capsys, "train", "--run", str(tmp_path))
     assert code == 2

@@ -108,7 +108,7 @@ def test_images_and_labels_must_agree(tmp_path: Path) -> None:
     mnist_folder(tmp_path)
     labels = gzip.compress(idx_bytes(np.zeros(7, np.uint8)))
     (tmp_path / "train-labels-idx1-ubyte.gz").write_bytes(labels)
-    with pytest.raises(DataError, match="40 images and .* 7 labels"):
+    with pytest.raises(DataError, match=r"40 images and .* 7 labels"):
         load_data(IdxConfig(path=str(tmp_path)))
 
 
@@ -206,9 +206,7 @@ def test_array_files(tmp_path: Path) -> None:
     np.savetxt(tmp_path / "a.csv", x, delimiter=",", header=header, comments="")
     (tmp_path / "a.csv.gz").write_bytes(gzip.compress((tmp_path / "a.csv").read_bytes()))
     for name in ("a.npy", "a.csv", "a.csv.gz"):
-        np.testing.assert_allclose(
-            load_data(guess_source(tmp_path / name)).values, x, rtol=1e-5
-        )
+        np.testing.assert_allclose(load_data(guess_source(tmp_path / name)).values, x, rtol=1e-5)
     two = load_data(ArraysConfig(path=str(tmp_path / "a.npz"), key="two", labels_key="labels"))
     np.testing.assert_allclose(two.values, 2 * x)
     labelled = load_data(ArraysConfig(path=str(tmp_path / "a.csv"), labels_key="b"))
@@ -277,23 +275,25 @@ def test_the_batch_stream_is_a_function_of_seed_and_step() -> None:
     chosen = samples().at(np.arange(100, 400))
     stream = BatchStream(chosen, 64, seed=3)
     assert stream.steps_per_epoch == 4
-    epoch = torch.cat([stream.batch(step).index for step in range(4)])
+    epoch = torch.cat([stream.batch(step).indices for step in range(4)])
     assert len(set(epoch.tolist())) == 256
     assert epoch.min() >= 100
     assert epoch.max() < 400
     later = BatchStream(chosen, 64, seed=3).batch(6)
-    assert torch.equal(later.index, stream.batch(6).index)
-    assert not torch.equal(stream.batch(0).index, stream.batch(4).index)
-    assert not torch.equal(BatchStream(chosen, 64, seed=4).batch(0).index, stream.batch(0).index)
-    expected = torch.from_numpy(DIGITS.natural(later.index.numpy()))
+    assert torch.equal(later.indices, stream.batch(6).indices)
+    assert not torch.equal(stream.batch(0).indices, stream.batch(4).indices)
+    assert not torch.equal(
+        BatchStream(chosen, 64, seed=4).batch(0).indices, stream.batch(0).indices
+    )
+    expected = torch.from_numpy(DIGITS.natural(later.indices.numpy()))
     torch.testing.assert_close(later.x, expected)
     assert later.label is not None
     assert DIGITS.labels is not None
-    assert later.label.tolist() == DIGITS.labels[later.index.numpy()].tolist()
+    assert later.label.tolist() == DIGITS.labels[later.indices.numpy()].tolist()
 
 
 def test_a_batch_larger_than_the_data_is_refused() -> None:
-    with pytest.raises(DataError, match="500 is larger than the 300 .* give at most 300"):
+    with pytest.raises(DataError, match=r"500 is larger than the 300 .* give at most 300"):
         BatchStream(samples().at(np.arange(300)), 500, 0)
 
 
@@ -301,7 +301,7 @@ def test_in_order_gives_every_sample_once() -> None:
     chosen = samples().at(np.arange(7, 30))
     batches = list(chosen.in_order(10))
     assert [len(b.x) for b in batches] == [10, 10, 3]
-    assert torch.cat([b.index for b in batches]).tolist() == list(range(7, 30))
+    assert torch.cat([b.indices for b in batches]).tolist() == list(range(7, 30))
     assert list(samples().at(np.arange(0)).in_order(10)) == []
 
 
@@ -332,7 +332,7 @@ def test_vectors_come_back_from_csv(tmp_path: Path) -> None:
     spec, x = SampleSpec((20,), "real"), RANDOM.normal(size=(6, 20)).astype(np.float32)
     write_samples(tmp_path / "x.csv", x, spec)
     np.testing.assert_allclose(read_samples(tmp_path / "x.csv", spec), x, rtol=1e-5)
-    with pytest.raises(DataError, match="written as .npz, .npy, .csv"):
+    with pytest.raises(DataError, match=r"written as \.npz, \.npy, \.csv"):
         write_samples(tmp_path / "x.png", x, spec)
 
 

@@ -150,11 +150,7 @@ MUTATIONS: list[tuple[dict[str, Any], list[dict[str, Any]]]] = [
         ],
     ),
     (
-        {
-            "objective": {
-                "beta": {"kind": "rise-and-fall", "rise": "3 steps", "fall": "5 steps"}
-            }
-        },
+        {"objective": {"beta": {"kind": "rise-and-fall", "rise": "3 steps", "fall": "5 steps"}}},
         [
             {"objective": {"beta": {"start": 0.5}}},
             {"objective": {"beta": {"peak": 2}}},
@@ -233,7 +229,7 @@ MUTATIONS += [
     ),
     (
         {"transform": {"kind": "standardise"}, "model": {"likelihood": GAUSSIAN}},
-        [{"transform": {"per": "element"}}],
+        [{"transform": {"per": "element"}}, {"transform": {"floor": 10.0}}],
     ),
 ]
 
@@ -248,9 +244,7 @@ def fingerprint(recipe: Recipe, root: Path) -> dict[str, Any]:
         "history": (root / "history.jsonl").read_text(),
         "weights": {name: tensor.double().numpy().tobytes() for name, tensor in weights.items()},
         "plan": manifest["plan"],
-        "files": sorted(
-            str(p.relative_to(root)) for p in root.rglob("*") if "state" not in p.name
-        ),
+        "files": sorted(str(p.relative_to(root)) for p in root.rglob("*") if "state" not in p.name),
     }
 
 

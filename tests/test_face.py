@@ -51,9 +51,7 @@ def test_train_on_data_from_python(kind: str, tmp_path: Path) -> None:
 
 
 def test_labels_come_along(tmp_path: Path) -> None:
-    run = vaestro.train(
-        "digits", data=X, labels=Y, run=tmp_path / "r", set=SET, report=False
-    )
+    run = vaestro.train("digits", data=X, labels=Y, run=tmp_path / "r", set=SET, report=False)
     labels = run.encode("train").labels
     assert labels is not None
     assert set(labels.tolist()) == set(range(10))

@@ -11,7 +11,16 @@ import torch
 from pydantic import TypeAdapter
 from torch import Tensor
 
-from tests.likelihood_references import FIELDS, KINDS, LEVELS, Case, cases, draw_x, log_prob, spec_of
+from tests.likelihood_references import (
+    FIELDS,
+    KINDS,
+    LEVELS,
+    Case,
+    cases,
+    draw_x,
+    log_prob,
+    spec_of,
+)
 from vaestro.foundation.errors import DataError, RecipeError
 from vaestro.foundation.samples import SampleSpec
 from vaestro.probability.likelihoods.kinds import LikelihoodConfig, build_likelihood
@@ -141,7 +150,9 @@ def test_a_shape_that_would_broadcast_is_refused() -> None:
         values = next(c.values for c in cases() if c.config["kind"] == kind)
         other = Case({"kind": kind}, values).build(SHAPE)
         with pytest.raises(DataError, match="decoder outputs of shape"):
-            other.log_prob(torch.zeros(5, *SHAPE), torch.zeros(5, other.outputs_per_element + 1, *SHAPE))
+            other.log_prob(
+                torch.zeros(5, *SHAPE), torch.zeros(5, other.outputs_per_element + 1, *SHAPE)
+            )
 
 
 LEGAL = {
@@ -164,7 +175,9 @@ def test_each_kind_takes_its_data_and_refuses_the_rest(kind: str, values: str) -
     with pytest.raises(RecipeError) as refusal:
         build_likelihood(config, spec)
     message = str(refusal.value)
-    assert f"model.likelihood.kind={kind} needs" in message and f"these are {values}; give" in message
+    assert (
+        f"model.likelihood.kind={kind} needs" in message and f"these are {values}; give" in message
+    )
     assert "\n" not in message
 
 

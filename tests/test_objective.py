@@ -43,14 +43,12 @@ def test_reductions_weight_the_terms_and_nothing_else(
 @pytest.mark.parametrize("reduction", ["sum", "mean", "mean-both"])
 def test_repeating_the_batch_changes_nothing(reduction: str) -> None:
     once = objective(reduction=reduction).terms(LOG_LIKELIHOOD, KL, 1.0, 0)
-    twice = objective(reduction=reduction).terms(
-        LOG_LIKELIHOOD.repeat(2), KL.repeat(2, 1), 1.0, 0
-    )
+    twice = objective(reduction=reduction).terms(LOG_LIKELIHOOD.repeat(2), KL.repeat(2, 1), 1.0, 0)
     assert once.loss == twice.loss
 
 
 def test_effective_numbers_of_the_logs() -> None:
-    """A mean over 35^3 voxels, a sum, the streamline's mean over 768, x_var 0.01, log 000's batch sum."""
+    """Means over 35^3 voxels and 768 coordinates, a sum, x_var 0.01, log 000's batch sum."""
     voxels = 35**3
 
     def variance(reduction: str, elements: int, batch: int = 1) -> float | None:

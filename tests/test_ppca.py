@@ -10,14 +10,14 @@ import torch
 from sklearn.datasets import load_digits
 from torch import Tensor
 
+from vaestro.foundation.samples import SampleSpec
+from vaestro.foundation.schedules import Horizon
 from vaestro.metrics.ppca import eigenvalues, learned_optimum, log_likelihood, optimum
 from vaestro.probability.likelihoods.gaussian import GaussianConfig
 from vaestro.probability.likelihoods.kinds import build_likelihood
 from vaestro.probability.objective import Objective, ObjectiveConfig
 from vaestro.probability.posterior import Posterior
 from vaestro.probability.priors import StandardNormal
-from vaestro.foundation.samples import SampleSpec
-from vaestro.foundation.schedules import Horizon
 
 DIGITS = torch.from_numpy(load_digits().data / 16)
 VALUES = eigenvalues(DIGITS)

@@ -139,9 +139,7 @@ def test_counts_resume_too(
     assert_same_run(tmp_path / "straight", tmp_path / "killed")
 
 
-def spawn(
-    root: Path, *arguments: str, stderr: int = subprocess.DEVNULL
-) -> subprocess.Popen[bytes]:
+def spawn(root: Path, *arguments: str, stderr: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "vaestro", "train", "digits", "--run", str(root)]
     settings = ["training.epochs=30", "training.checkpoint_steps=7", "training.threads=1"]
     sets = [part for s in settings for part in ("--set", s)]
@@ -276,9 +274,7 @@ def test_a_checkpoint_that_lacks_a_parameter_is_refused(
     save_file(tensors, path / "state.safetensors")
     sealed = json.loads((path / "state.json").read_text())
     body = sealed["body"] | {"sha256": checkpoints._digest(path / "state.safetensors")}
-    (path / "state.json").write_text(
-        json.dumps({"body": body, "sha256": checkpoints._seal(body)})
-    )
+    (path / "state.json").write_text(json.dumps({"body": body, "sha256": checkpoints._seal(body)}))
     history = (killed / "history.jsonl").read_bytes()
     with pytest.raises(CheckpointError, match=r"lacks module/decoder\.head\.weight"):
         training.resume(killed, unchanged, Silent())

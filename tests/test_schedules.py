@@ -54,7 +54,12 @@ def test_closed_forms(schedule: Linear, step: int, expected: float) -> None:
 
 def test_rise_and_fall_is_log_001s_annealing() -> None:
     schedule = RiseAndFall(
-        start=0, peak=2, end=1, rise=Length(amount=10), hold=Length(amount=5), fall=Length(amount=10)
+        start=0,
+        peak=2,
+        end=1,
+        rise=Length(amount=10),
+        hold=Length(amount=5),
+        fall=Length(amount=10),
     )
     values = [schedule.at(step, HORIZON) for step in (0, 5, 10, 12, 15, 20, 25, 90)]
     assert values == pytest.approx([0, 1, 2, 2, 2, 1.5, 1, 1])

@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from vaestro.cli.output import Json, finish
-from vaestro.data.catalogue import describe, guess_source, listing as known
+from vaestro.data.catalogue import describe, guess_source
+from vaestro.data.catalogue import listing as known
 from vaestro.data.source import load_data
 from vaestro.experiments.recipe import Recipe, built_in, read_recipe
 

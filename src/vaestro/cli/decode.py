@@ -26,7 +26,9 @@ def _read(path: Path) -> np.ndarray:
         stored = np.load(path, allow_pickle=False)
         values = stored if isinstance(stored, np.ndarray) else stored["mean"]
     except KeyError:
-        raise DataError(f"{path} has no array named mean; give what `vaestro encode` wrote") from None
+        raise DataError(
+            f"{path} has no array named mean; give what `vaestro encode` wrote"
+        ) from None
     except (OSError, ValueError) as fault:
         raise DataError(f"{path} cannot be read as .npz or .npy: {fault}") from None
     if not np.isfinite(values).all():

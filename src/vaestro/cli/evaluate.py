@@ -15,7 +15,9 @@ def evaluate(
     *,
     split: Annotated[str, Parameter(help="train, validation or test.")] = "test",
     data: Annotated[Path | None, Parameter(help="A file of samples instead of a split.")] = None,
-    samples: Annotated[int, Parameter(help="Importance samples for the NLL.", validator=AT_LEAST_ONE)] = 64,
+    samples: Annotated[
+        int, Parameter(help="Importance samples for the NLL.", validator=AT_LEAST_ONE)
+    ] = 64,
     json: Json = False,
 ) -> None:
     """Measure a run on a split: one record, all in nats per sample."""

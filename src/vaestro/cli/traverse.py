@@ -9,7 +9,8 @@ from vaestro.cli.output import Json, Out, finish, require_parent
 from vaestro.data.export import write_rows
 from vaestro.experiments.run import load
 from vaestro.foundation.errors import DataError
-from vaestro.generation.traversals import by_kl, traverse as walk
+from vaestro.generation.traversals import by_kl
+from vaestro.generation.traversals import traverse as walk
 
 
 def traverse(
@@ -17,7 +18,8 @@ def traverse(
     *,
     out: Out,
     dims: Annotated[
-        list[int] | None, Parameter(negative="", help="Latent dimensions; largest KL first if left out.")
+        list[int] | None,
+        Parameter(negative="", help="Latent dimensions; largest KL first if left out."),
     ] = None,
     json: Json = False,
 ) -> None:

@@ -39,8 +39,10 @@ def load_arrays(config: ArraysConfig) -> DataSet:
     path = Path(config.path)
     ending = Path(path.name.removesuffix(".gz")).suffix
     if ending not in ENDINGS:
-        raise DataError(f"{path} ends in {ending or 'nothing'}; arrays are read from "
-                        f"{', '.join(ENDINGS)} (also .gz)")
+        raise DataError(
+            f"{path} ends in {ending or 'nothing'}; arrays are read from "
+            f"{', '.join(ENDINGS)} (also .gz)"
+        )
     raw = read_bytes(path)
     if ending == ".csv":
         values, labels = _read_csv(path, raw, config.labels_key)
@@ -110,8 +112,9 @@ def _stored(name: str, array: np.ndarray, kind: ValueKind) -> tuple[np.ndarray, 
 
 
 def _guess(array: np.ndarray) -> ValueKind:
-    if array.dtype == bool or (array.size and np.isin(array[:1000], (0, 1)).all()
-                               and np.isin(array, (0, 1)).all()):
+    if array.dtype == bool or (
+        array.size and np.isin(array[:1000], (0, 1)).all() and np.isin(array, (0, 1)).all()
+    ):
         return "binary"
     if array.dtype == np.uint8:
         return "unit"
@@ -167,11 +170,15 @@ def _unpacked(values: np.ndarray, config: ArraysConfig) -> np.ndarray:
     if config.packed_columns is None:
         return values
     if values.dtype != np.uint8 or values.ndim != 2:
-        raise DataError(f"data.packed_columns needs bytes of two axes, not {values.dtype} "
-                        f"of shape {values.shape}")
+        raise DataError(
+            f"data.packed_columns needs bytes of two axes, not {values.dtype} "
+            f"of shape {values.shape}"
+        )
     if config.packed_columns > values.shape[1] * 8:
-        raise DataError(f"data.packed_columns={config.packed_columns} and the file has "
-                        f"{values.shape[1] * 8} bits a row; give at most that")
+        raise DataError(
+            f"data.packed_columns={config.packed_columns} and the file has "
+            f"{values.shape[1] * 8} bits a row; give at most that"
+        )
     return np.unpackbits(values, axis=1)[:, : config.packed_columns]
 
 

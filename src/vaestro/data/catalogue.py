@@ -17,12 +17,21 @@ CHUNK = 4096
 def listing() -> list[dict[str, Any]]:
     """The data kinds: which are embedded, and which files the others read."""
     return [
-        {"name": "digits", "embedded": True,
-         "about": "1,797 handwritten digits, 1x8x8, 17 grey levels, with labels; no file needed"},
-        {"name": "idx", "embedded": False,
-         "about": "a folder of the MNIST family (train-images-idx3-ubyte, ...), gz or raw"},
-        {"name": "arrays", "embedded": False,
-         "about": ".npz, .npy or .csv of numbers, gz or raw; bit-packed with packed_columns"},
+        {
+            "name": "digits",
+            "embedded": True,
+            "about": "1,797 handwritten digits, 1x8x8, 17 grey levels, with labels; no file needed",
+        },
+        {
+            "name": "idx",
+            "embedded": False,
+            "about": "a folder of the MNIST family (train-images-idx3-ubyte, ...), gz or raw",
+        },
+        {
+            "name": "arrays",
+            "embedded": False,
+            "about": ".npz, .npy or .csv of numbers, gz or raw; bit-packed with packed_columns",
+        },
     ]
 
 

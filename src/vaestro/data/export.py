@@ -39,8 +39,9 @@ def write_pairs(
         blank = -len(originals) % columns if len(originals) > columns else 0
         pad = np.ones((blank, *originals.shape[1:]), originals.dtype)
         width = min(columns, len(originals))
-        pairs = [np.concatenate([x, pad]).reshape(-1, width, *x.shape[1:])
-                 for x in (originals, copies)]
+        pairs = [
+            np.concatenate([x, pad]).reshape(-1, width, *x.shape[1:]) for x in (originals, copies)
+        ]
         _write_png(path, tiled(np.stack(pairs, 1).reshape(-1, width, *originals.shape[1:])))
         return
     both = np.stack([originals, copies], 1).reshape(-1, *originals.shape[1:])
@@ -107,4 +108,4 @@ def _write_arrays(path: Path, plain: np.ndarray, named: dict[str, np.ndarray]) -
         if path.suffix == ".npy":
             np.save(staging, plain, allow_pickle=False)
         else:
-            np.savez_compressed(staging, allow_pickle=False, **named)  # type: ignore[arg-type]
+            np.savez_compressed(staging, allow_pickle=False, **named)

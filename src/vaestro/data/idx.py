@@ -28,7 +28,7 @@ class IdxConfig(Config):
 
 
 def load_idx(config: IdxConfig) -> DataSet:
-    """The images as bytes (N, 1, H, W), shown in [0, 1]; labels and the official test part if there.
+    """Images as bytes (N, 1, H, W), shown in [0, 1]; labels and official test part if there.
 
     Raises DataError when the path is missing or a file is damaged or does not fit the others.
     """
@@ -96,8 +96,10 @@ def _folder(path: Path, files: dict[str, Path | None]) -> DataSet:
                     f"{pictures} has {len(images[-1])} images and {names} {len(labels[-1])} labels"
                 )
     if len({part.shape[1:] for part in images}) > 1:
-        raise DataError(f"{path}: train and t10k images differ in size: "
-                        f"{images[0].shape[1:]} and {images[1].shape[1:]}")
+        raise DataError(
+            f"{path}: train and t10k images differ in size: "
+            f"{images[0].shape[1:]} and {images[1].shape[1:]}"
+        )
     total = sum(map(len, images))
     test = np.arange(len(images[0]), total) if len(images) == 2 else None
     known = np.concatenate(labels) if len(labels) == len(images) else None

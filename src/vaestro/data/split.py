@@ -40,9 +40,7 @@ def split(data: DataSet, config: SplitConfig) -> Split:
     random = generator(config.seed, Stream.SPLIT)
     if config.test == "official":
         if data.official_test is None:
-            raise DataError(
-                f"{data.name} has no official test part; give split.test as a fraction, such as 0.15"
-            )
+            raise DataError(f"{data.name} has no official test part; give split.test=0.15, say")
         test = data.official_test
         rest = np.setdiff1d(np.arange(count), test)
         order = rest[torch.randperm(len(rest), generator=random).numpy()]

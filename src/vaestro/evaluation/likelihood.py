@@ -19,19 +19,21 @@ CHUNK_ELEMENTS = 4_000_000
 
 
 class Likelihoods(NamedTuple):
-    """Per sample, in nats, (N,), float64: data term, prior term, -log p(x) and its MC variance."""
+    """Per sample, (N,), float64: both terms, squared error summed over elements, -log p(x) and its
+    Monte Carlo variance (None for a point); nats."""
 
     data_term: Tensor
     prior_term: Tensor
+    squared_error: Tensor
     nll: Tensor | None
     nll_variance: Tensor | None
-    squared_error: Tensor
 
 
 @torch.inference_mode()
 def likelihoods(vae: VAE, batches: Iterable[Batch], samples: int, seed: int) -> Likelihoods:
     """Every figure of each sample; `samples` = S. A deterministic posterior has no NLL."""
     rows: list[tuple[Tensor, ...]] = []
+    row: tuple[Tensor, ...]
     for number, batch in enumerate(batches):
         random = generator(seed, Stream.EVALUATION, number, device=batch.x.device)
         noise = torch.randn(
@@ -44,8 +46,10 @@ def likelihoods(vae: VAE, batches: Iterable[Batch], samples: int, seed: int) -> 
             marginal = _marginal(vae, batch.x, samples, random)
             row = (*row, -marginal.log_prob, marginal.variance)
         rows.append(tuple(value.double().cpu() for value in row))
-    data, prior, squared, *nll = (torch.cat(column) for column in zip(*rows, strict=True))
-    return Likelihoods(data, prior, *(nll or (None, None)), squared)
+    columns = [torch.cat(column) for column in zip(*rows, strict=True)]
+    data, prior, squared = columns[:3]
+    nll, variance = columns[3:] if vae.head.stochastic else (None, None)
+    return Likelihoods(data, prior, squared, nll, variance)
 
 
 def _marginal(vae: VAE, x: Tensor, samples: int, random: torch.Generator) -> Marginal:

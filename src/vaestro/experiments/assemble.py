@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from vaestro.data.dataset import DataSet
+from vaestro.data.resident import Samples
 from vaestro.data.source import load_data
 from vaestro.data.split import Split, split
-from vaestro.data.stream import BatchStream, Samples
+from vaestro.data.stream import BatchStream
 from vaestro.experiments.recipe import Recipe
 from vaestro.foundation.errors import RecipeError
 from vaestro.foundation.samples import Batch, SampleSpec
@@ -102,7 +103,7 @@ def assemble(recipe: Recipe, plan: Plan, data: DataSet | None = None) -> Assembl
                 f"training.channels_last=true needs images, and the samples have shape "
                 f"{material.spec.shape}; give training.channels_last=false"
             )
-        vae = vae.to(memory_format=torch.channels_last)
+        vae = vae.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     objective = Objective(
         recipe.objective,
         material.spec.elements,

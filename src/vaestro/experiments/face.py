@@ -51,7 +51,9 @@ def train(
     edits = [*set, *([] if seed is None else [f"seed={seed}"])]
     chosen = apply(chosen, edits) if edits else chosen
     if labels is not None and data is None:
-        raise DataError("labels were given without data; give data=..., or labels_key in the recipe")
+        raise DataError(
+            "labels were given without data; give data=..., or labels_key in the recipe"
+        )
     given = None if data is None else from_array(data, labels)
     root = Path(run) if run is not None else next_free(Path("runs"), chosen.name)
     summary = training.start(chosen, root, display or Quiet(), given)

@@ -16,8 +16,8 @@ from vaestro.foundation.schedules import depends_on_run_length
 from vaestro.models.config import ModelConfig
 from vaestro.probability.objective import ObjectiveConfig
 from vaestro.training.config import TrainingConfig
-from vaestro.transforms.kinds import TransformConfig
 from vaestro.transforms.identity import NoneConfig
+from vaestro.transforms.kinds import TransformConfig
 
 
 class Recipe(Config):
@@ -41,7 +41,9 @@ class Recipe(Config):
 def built_in() -> list[str]:
     """The names of the built-in recipes."""
     folder = resources.files("vaestro.experiments") / "recipes"
-    return sorted(f.name.removesuffix(".yaml") for f in folder.iterdir() if f.name.endswith(".yaml"))
+    return sorted(
+        f.name.removesuffix(".yaml") for f in folder.iterdir() if f.name.endswith(".yaml")
+    )
 
 
 def read_recipe(source: str | Path, assignments: Sequence[str] = ()) -> Recipe:
@@ -58,7 +60,7 @@ def read_recipe(source: str | Path, assignments: Sequence[str] = ()) -> Recipe:
 
 
 def apply(recipe: Recipe, assignments: Sequence[str]) -> Recipe:
-    """`recipe` with `field.path=value` edits applied in order; only the last state must be legal."""
+    """`recipe` with `field.path=value` edits in order; only the last state must be legal."""
     values = recipe.plain()
     for assignment in assignments:
         values = edited(values, (assignment,))

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vaestro.data.stream import Samples
+from vaestro.data.resident import Samples
 from vaestro.evaluation.encode import Encoded, encode_split
 from vaestro.evaluation.evaluate import evaluate
 from vaestro.experiments.assemble import EVALUATION_BATCH, Material, prepare
@@ -97,7 +97,7 @@ class Run:
     def reconstruct(
         self, split: str = "test", x: np.ndarray | None = None, most: int | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """(originals, reconstructions), both (N, *) in natural units, through the posterior mean."""
+        """(originals, reconstructions), (N, *) in natural units, through the posterior mean."""
         originals: list[Tensor] = []
         copies: list[Tensor] = []
         for batch in self.batches(split, x, most)():

@@ -12,7 +12,6 @@ import torch
 
 from vaestro.data.arrays import ArraysConfig
 from vaestro.data.dataset import DataSet
-from vaestro.evaluation.evaluate import evaluate
 from vaestro.experiments.assemble import Assembly, assemble
 from vaestro.experiments.model_files import save_model
 from vaestro.experiments.pictures import write_pictures
@@ -27,13 +26,15 @@ from vaestro.probability.reduction import effective_variance
 from vaestro.runs.folder import RunFolder
 from vaestro.runs.history import History, append_record
 from vaestro.runs.lock import locked
-from vaestro.training import checkpoints, plan as planning
+from vaestro.training import checkpoints
+from vaestro.training import plan as planning
 from vaestro.training.loop import Loop, adopt_final_weights
-
 from vaestro.training.state import TrainState
 
 
-def start(recipe: Recipe, root: Path, display: Display, data: DataSet | None = None) -> dict[str, Any]:
+def start(
+    recipe: Recipe, root: Path, display: Display, data: DataSet | None = None
+) -> dict[str, Any]:
     """Train `recipe` into the new folder `root`; returns what `vaestro train --json` prints.
 
     `data` stands in for the recipe's data source and is kept in the folder. Raises UserError
@@ -209,5 +210,3 @@ def _write_manifest(folder: RunFolder, assembly: Assembly) -> None:
         effective_variance=effective_variance(effective, vae.likelihood.fixed_variance),
         plan=assembly.plan.describe(),
     )
-
-

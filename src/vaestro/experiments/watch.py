@@ -54,7 +54,7 @@ class Keeper:
         append_record(self.folder.times, {"step": record["step"], "seconds": seconds})
 
     def validated(self, state: TrainState, epoch: int) -> None:
-        """Every snapshot_epochs: 16 fixed held-out samples, their reconstructions, 16 prior samples."""
+        """Every snapshot_epochs: fixed held-out samples, their copies, samples from the prior."""
         if epoch % self.assembly.recipe.training.snapshot_epochs == 0:
             write_snapshot(self.folder.snapshots / f"epoch-{epoch:04d}.npz", self.assembly)
 

@@ -1,1 +1,1 @@
-"""Ground floor: errors, configuration, randomness, schedules, samples, files. Imports nothing of ours."""
+"""Ground floor: errors, configuration, randomness, schedules, samples, files."""

@@ -84,7 +84,7 @@ def edited(values: Mapping[str, Any], assignments: tuple[str, ...]) -> dict[str,
     Assigning the `kind` of a part, or a bare kind to the part, drops the old kind's fields.
     Raises RecipeError for a malformed assignment or a path that does not exist.
     """
-    result = _copied(values)
+    result: dict[str, Any] = _copied(values)
     for assignment in assignments:
         path, equals, text = assignment.partition("=")
         if not equals or not path.strip():
@@ -178,7 +178,7 @@ def _describe(cls: type[Config], values: Any, fault: ValidationError) -> str:
     given = error["input"]
     match error["type"]:
         case "extra_forbidden":
-            parent, _, name = path.rpartition(".")
+            name = path.rpartition(".")[2]
             legal = _fields_at(cls, error["loc"][:-1], values)
             return f"unknown field {path}: {nearest(name, legal)}"
         case "missing":
@@ -189,7 +189,9 @@ def _describe(cls: type[Config], values: Any, fault: ValidationError) -> str:
         case "union_tag_not_found":
             return f"{path} is {given!r}; it needs a kind, such as {path}.kind=..."
         case "value_error":
-            return one_line(f"{path}: {error['ctx']['error']}" if path else str(error["ctx"]["error"]))
+            return one_line(
+                f"{path}: {error['ctx']['error']}" if path else str(error["ctx"]["error"])
+            )
         case _:
             shown = one_line(repr(given))[:120]
             return f"{path} is {shown}; legal: {_lowered(error['msg'])}"

@@ -32,7 +32,7 @@ def new_file(path: Path) -> Iterator[Path]:
     try:
         yield staging
         sync(staging)
-        os.replace(staging, path)
+        staging.replace(path)
         sync(path.parent)
     finally:
         staging.unlink(missing_ok=True)
@@ -76,7 +76,7 @@ def new_directory(path: Path) -> Iterator[Path]:
         sync(staging)
         if path.exists():
             shutil.rmtree(path)
-        os.replace(staging, path)
+        staging.replace(path)
         sync(path.parent)
     finally:
         shutil.rmtree(staging, ignore_errors=True)

@@ -37,8 +37,8 @@ class SampleSpec:
 
 
 class Batch(NamedTuple):
-    """B samples in natural units. x: (B, *shape); label: (B,) integers or None; index: (B,)."""
+    """B samples in natural units. x: (B, *shape); label: (B,) integers or None; indices: (B,)."""
 
     x: Tensor
     label: Tensor | None
-    index: Tensor
+    indices: Tensor

@@ -11,7 +11,7 @@ BATCH = 256
 
 @torch.inference_mode()
 def decode_all(vae: VAE, z: Tensor) -> Tensor:
-    """The likelihood's means (N, *) in natural units for z: (N, K), a batch at a time, on the CPU."""
+    """The likelihood's means (N, *) in natural units for z: (N, K); on the CPU, in batches."""
     place = next(vae.parameters())
     parts = [vae.generate(part.to(place.device, place.dtype)).cpu() for part in z.split(BATCH)]
     return torch.cat(parts)

@@ -1,4 +1,7 @@
-"""Walks through the latent space. Letters: D dimensions walked, V values each, K latents, N pairs."""
+"""Walks through the latent space.
+
+Shape letters: D dimensions walked, V values each, K latents, N pairs, * the sample's axes.
+"""
 
 from typing import NamedTuple
 
@@ -34,10 +37,11 @@ def traverse(
 
 
 def interpolate(vae: VAE, start: Tensor, end: Tensor, steps: int = 8) -> Tensor:
-    """Decode the straight lines from `start` to `end`, both (N, K): (N, steps, *), ends included."""
+    """Decode the lines from `start` to `end`, both (N, K), ends included: (N, steps, *)."""
     weights = torch.linspace(0, 1, steps)[None, :, None]
     z = start.cpu()[:, None] * (1 - weights) + end.cpu()[:, None] * weights
-    return decode_all(vae, z.flatten(0, 1)).unflatten(0, (len(start), steps))
+    decoded: Tensor = decode_all(vae, z.flatten(0, 1)).unflatten(0, (len(start), steps))
+    return decoded
 
 
 def by_kl(kl_per_dimension: Tensor, most: int) -> list[int]:

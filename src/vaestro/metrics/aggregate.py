@@ -1,4 +1,4 @@
-"""The aggregate posterior q(z) = mean_n q(z|x_n): how much z tells of x, and how far q(z) is from p.
+"""The aggregate posterior q(z) = mean_n q(z|x_n): what z tells of x, and how far q(z) is from p.
 
 Mean KL = mutual information + KL(q(z) || p(z)) (Hoffman and Johnson 2016, "ELBO surgery").
 Shape letters: N samples, K latents.

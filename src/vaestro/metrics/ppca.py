@@ -13,7 +13,7 @@ from torch import Tensor
 
 
 class Optimum(NamedTuple):
-    """The optimum: live directions, variance, KL, distortion E|x - xhat|^2, loss; nats per sample."""
+    """The optimum: live directions, variance, KL and loss in nats, distortion E|x - xhat|^2."""
 
     live: int
     variance: float
@@ -25,7 +25,8 @@ class Optimum(NamedTuple):
 def eigenvalues(x: Tensor) -> Tensor:
     """Eigenvalues (D,) of the covariance of x: (N, D) with 1/N, largest first, in 64 bits."""
     centred = x.double() - x.double().mean(0)
-    return torch.linalg.eigvalsh(centred.T @ centred / len(x)).flip(0).clamp(min=0.0)
+    rising: Tensor = torch.linalg.eigvalsh(centred.T @ centred / len(x))
+    return rising.flip(0).clamp(min=0.0)
 
 
 def optimum(values: Tensor, latent: int, variance: float, beta: float = 1.0) -> Optimum:
@@ -39,11 +40,13 @@ def optimum(values: Tensor, latent: int, variance: float, beta: float = 1.0) -> 
     kl = 0.5 * float(torch.log(values[:live] / tau).sum())
     distortion = live * tau + float(values[live:].sum())
     constant = 0.5 * len(values) * math.log(2 * math.pi * variance)
-    return Optimum(live, variance, kl, distortion, distortion / (2 * variance) + constant + beta * kl)
+    return Optimum(
+        live, variance, kl, distortion, distortion / (2 * variance) + constant + beta * kl
+    )
 
 
 def learned_optimum(values: Tensor, latent: int, beta: float = 1.0) -> Optimum:
-    """The optimum when one shared variance is learned: variance = sum_{i > k} lambda_i / (D - beta k).
+    """The optimum with a learned shared variance: sum_{i > k} lambda_i / (D - beta k).
 
     k is self-consistent: lambda_k > beta * variance >= lambda_{k+1}, or k = K. At beta 1 the
     variance is the mean discarded eigenvalue. Raises ValueError when no k is consistent.

@@ -7,7 +7,7 @@ Shape letters: B batch, C channels, K latents, F features, P outputs per element
 
 from itertools import pairwise
 from math import prod
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self, cast
 
 import torch
 from pydantic import Field, model_validator
@@ -18,8 +18,8 @@ from vaestro.foundation.errors import RecipeError
 from vaestro.networks.initialise import initialise, initialise_head
 from vaestro.networks.layers import Block, LayerConfig
 
-_CONVOLUTIONS = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
-_TRANSPOSED = {1: nn.ConvTranspose1d, 2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
+_CONVOLUTIONS: dict[int, Any] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
+_TRANSPOSED: dict[int, Any] = {1: nn.ConvTranspose1d, 2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
 
 
 class ConvolutionConfig(LayerConfig):
@@ -122,7 +122,7 @@ class ConvolutionEncoder(nn.Module):
 
 
 class ConvolutionDecoder(nn.Module):
-    """(B, K) -> (B, P, C, *): dense layers, a grid, transposed stages; the last stage is the head."""
+    """(B, K) -> (B, P, C, *): dense layers, a grid, transposed stages, the last being the head."""
 
     def __init__(
         self,
@@ -134,7 +134,9 @@ class ConvolutionDecoder(nn.Module):
     ) -> None:
         super().__init__()
         if not config.channels:
-            raise RecipeError("a convolutional decoder needs channels, for example channels=[64,32]")
+            raise RecipeError(
+                "a convolutional decoder needs channels, for example channels=[64,32]"
+            )
         dimensions = len(shape) - 1
         sizes = grid_sizes(shape, config)[::-1]
         self.shape = (outputs, *shape)
@@ -153,13 +155,14 @@ class ConvolutionDecoder(nn.Module):
     def forward(self, z: Tensor) -> Tensor:
         """z: (B, K); returns (B, P, C, *)."""
         grid = self.dense(z).unflatten(1, self.grid)
-        outputs: Tensor = self.head(self.stages(grid))
-        return outputs.unflatten(1, self.shape[:2])
+        outputs: Tensor = self.head(self.stages(grid)).unflatten(1, self.shape[:2])
+        return outputs
 
     def start_at(self, outputs: Tensor) -> None:
         """The head's bias, one number a channel, becomes the mean of `outputs` (P, C, *) over *."""
         with torch.no_grad():
-            self.head.bias.copy_(outputs.flatten(2).mean(2).flatten())
+            bias = cast(Tensor, self.head.bias)
+            bias.copy_(outputs.flatten(2).mean(2).flatten())
 
 
 def _upward(
@@ -168,7 +171,9 @@ def _upward(
     """The transposed convolution that takes the grid from sizes[0] to exactly sizes[1]."""
     small, large = sizes
     padding = (config.kernel - 1) // 2
-    short = [b - ((a - 1) * 2 - 2 * padding + config.kernel) for a, b in zip(small, large, strict=True)]
+    short = [
+        b - ((a - 1) * 2 - 2 * padding + config.kernel) for a, b in zip(small, large, strict=True)
+    ]
     module: nn.Module = _TRANSPOSED[len(small)](
         inputs, outputs, config.kernel, stride=2, padding=padding, output_padding=tuple(short)
     )

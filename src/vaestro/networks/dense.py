@@ -69,8 +69,8 @@ class DenseDecoder(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         """z: (B, K); returns (B, P, *)."""
-        outputs: Tensor = self.head(self.body(z))
-        return outputs.unflatten(1, self.shape)
+        outputs: Tensor = self.head(self.body(z)).unflatten(1, self.shape)
+        return outputs
 
     def start_at(self, outputs: Tensor) -> None:
         """The head's bias becomes `outputs` (P, *), flattened."""

@@ -26,7 +26,7 @@ TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 
 
 def fans(layer: Layer) -> tuple[float, float]:
-    """(fan-in, fan-out): how many inputs an output sums over, and how many outputs an input feeds."""
+    """(fan-in, fan-out): the inputs that an output sums over, the outputs that an input feeds."""
     if isinstance(layer, nn.Linear):
         return layer.in_features, layer.out_features
     kernel, stride = math.prod(layer.kernel_size), math.prod(layer.stride)

@@ -53,7 +53,12 @@ class Block(nn.Module):
     """layer -> normalisation -> activation -> dropout, plus the input when `residual` fits."""
 
     def __init__(
-        self, layer: nn.Module, config: LayerConfig, channels: int, dimensions: int, same_shape: bool
+        self,
+        layer: nn.Module,
+        config: LayerConfig,
+        channels: int,
+        dimensions: int,
+        same_shape: bool,
     ) -> None:
         super().__init__()
         parts = [layer, normalisation(config.normalisation, channels, dimensions)]
@@ -64,4 +69,5 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, *) -> (B, C', *')."""
-        return x + self.body(x) if self.residual else self.body(x)
+        changed: Tensor = self.body(x)
+        return x + changed if self.residual else changed

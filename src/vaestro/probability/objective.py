@@ -80,7 +80,7 @@ class Objective:
         return effective_beta(float(self.final_beta(state)), self.weights)
 
     def _counted(self, per_dimension: Tensor) -> Tensor:
-        """sum_j max(KL_j, free_bits), the KL averaged over the batch (Kingma et al. 2016, eq. 15)."""
+        """sum_j max(KL_j, free_bits), KL_j a mean over the batch (Kingma et al. 2016, eq. 15)."""
         if self.config.free_bits:
             per_dimension = per_dimension.clamp(min=self.config.free_bits)
         return per_dimension.sum()

@@ -31,8 +31,8 @@ ENTRIES = (
     Entry(
         "elbo",
         "ELBO",
-        f"{MINUS}(data term + prior term): a lower bound on log p(x), at beta 1 whatever the training "
-        "used. Higher is better.",
+        f"{MINUS}(data term + prior term): a lower bound on log p(x), at beta 1 whatever the "
+        "training used. Higher is better.",
     ),
     Entry(
         "loss",

@@ -73,7 +73,7 @@ def read_arrays(snapshots: Path, notes: list[str]) -> dict[str, Array]:
 
 def _npz(path: Path, notes: list[str]) -> dict[str, Array]:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
         notes.append(f"snapshots/{path.name} is damaged and its pictures are left out.")

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from vaestro.reports.facts import SPLITS, Record, RunFacts, finite
+from vaestro.reports.facts import SPLITS, RunFacts, finite
 from vaestro.reports.numerals import MINUS, NONE, counted, duration, number
+from vaestro.reports.run_files import Record
 
 MOST_DOTS = 64
 TIMES = "\u00d7"

@@ -75,7 +75,8 @@ def _generalisation(facts: RunFacts) -> Iterator[Reading]:
         f"Both terms together cost {number(abs(gap))} nats {more} on held-out than on training data"
     )
     data_term, _ = _terms(facts, "train")
-    saved = facts.baseline - data_term if facts.baseline is not None and data_term else 0.0
+    known = facts.baseline is not None and data_term is not None
+    saved = (facts.baseline or 0.0) - (data_term or 0.0) if known else 0.0
     if saved > 0:
         part = gap / saved
         size = "small" if part < LIMITS[0] else "noticeable" if part < LIMITS[1] else "large"
@@ -92,12 +93,13 @@ def _likelihood(facts: RunFacts) -> Iterator[Reading]:
     spread = f" ± {number(error)}" if error is not None else ""
     text = (
         f"By importance weighting with {counted(found.get('nll_samples'), 'draw')} per sample, "
-        f"{MINUS}log p(x) is about {number(nll)}{spread} nats (the error is that of the mean over the "
-        "split)."
+        f"{MINUS}log p(x) is about {number(nll)}{spread} nats (the error is that of the mean over "
+        "the split)."
     )
     if elbo is not None:
         text += (
-            f" The ELBO lies {number(-elbo - nll)} nats below it; this much the encoder gives away."
+            f" The ELBO lies {number(-elbo - nll)} nats below that estimate of log p(x): what the "
+            "encoder's approximation costs at least."
         )
     yield Reading("Likelihood", text)
 
@@ -127,7 +129,7 @@ def _codes(facts: RunFacts) -> Iterator[Reading]:
 def _weighting(facts: RunFacts) -> Iterator[Reading]:
     beta = finite(facts.manifest.get("effective_beta"))
     variance = finite(facts.manifest.get("effective_variance"))
-    if beta is None:
+    if beta is None or not facts.stochastic:
         return
     text = f"In summed nats the prior term weighs {number(beta)} times the data term"
     if beta == 1:
@@ -135,7 +137,7 @@ def _weighting(facts: RunFacts) -> Iterator[Reading]:
     if variance is not None:
         text += (
             f", so the loss acts like a Gaussian observation of variance {number(variance)} per "
-            "element: weaker directions of the data are left out"
+            "element: directions of the data with less variance tend to be left out"
         )
     yield Reading("Weighting", f"{text}.")
 

@@ -1,4 +1,4 @@
-"""One process at a time trains in a run folder. The lock dies with its process, kill -9 included."""
+"""One process at a time trains in a run folder; its lock dies with it, kill -9 included."""
 
 import fcntl
 from collections.abc import Iterator

@@ -71,7 +71,9 @@ class MissingParameterError(CheckpointError):
     """An intact checkpoint that lacks a parameter: refused, never passed over."""
 
 
-def newest(folder: Path, warn: Callable[[str], None]) -> tuple[dict[str, Any], dict[str, Any]] | None:
+def newest(
+    folder: Path, warn: Callable[[str], None]
+) -> tuple[dict[str, Any], dict[str, Any]] | None:
     """The newest undamaged checkpoint, or None when there is none at all.
 
     Each damaged one is named to `warn` and passed over. Raises CheckpointError when every one
@@ -107,4 +109,3 @@ def _digest(path: Path) -> str:
 
 def _seal(body: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
-

@@ -23,11 +23,16 @@ class ElboTask:
     """Minimise `objective` over `vae`. Noise is drawn from (seed, stream, step) alone."""
 
     def __init__(self, vae: VAE, objective: Objective, plan: Plan, seed: int) -> None:
-        self.module = vae
+        self.vae = vae
         self.objective = objective
         self.plan = plan
         self.seed = seed
         self._forward = torch.compile(vae) if plan.compile else vae
+
+    @property
+    def module(self) -> VAE:
+        """The VAE."""
+        return self.vae
 
     def initial_control(self, device: torch.device) -> BetaState:
         """The first state of the beta controller."""
@@ -56,7 +61,7 @@ class ElboTask:
         `mse` is the mean squared error per element, in natural units, through the posterior mean.
         """
         count, nats, squared = 0, torch.zeros((), dtype=torch.float64), 0.0
-        kl = torch.zeros(self.module.latent, dtype=torch.float64)
+        kl = torch.zeros(self.vae.latent, dtype=torch.float64)
         for number, batch in enumerate(batches):
             result = self._pass(batch, Stream.VALIDATION, number)
             count += len(batch.x)
@@ -75,14 +80,13 @@ class ElboTask:
         x = batch.x
         random = generator(self.seed, stream, counter, device=x.device)
         noise = torch.randn(
-            len(x), self.module.latent, generator=random, device=x.device, dtype=x.dtype
+            len(x), self.vae.latent, generator=random, device=x.device, dtype=x.dtype
         )
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.plan.precision == "bf16"):
             result: Pass = self._forward(x, noise)
         return result
 
     def _squared_error(self, x: Tensor, result: Pass) -> float:
-        natural = self.module.transform.invert(x)
-        error = natural - self.module.generate(result.posterior.mean)
+        natural = self.vae.transform.invert(x)
+        error = natural - self.vae.generate(result.posterior.mean)
         return float(error.double().square().sum())
-

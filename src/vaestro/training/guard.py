@@ -17,8 +17,8 @@ from vaestro.training.task import Task
 
 def gradient_norm(gradients: list[Tensor]) -> Tensor:
     """The Euclidean norm of all gradients together, a scalar."""
-    norms = torch._foreach_norm(gradients)
-    return torch.stack(norms).norm()
+    norm: Tensor = torch.stack(torch._foreach_norm(gradients)).norm()
+    return norm
 
 
 def buffers_of(module: nn.Module) -> list[Tensor]:
@@ -35,7 +35,7 @@ def explain(
         (name for name in ("data_term", "prior_term") if not _finite(getattr(terms, name))),
         "loss" if not _finite(terms.loss) else "gradient",
     )
-    shown = ", ".join(map(str, batch.index[:5].tolist()))
+    shown = ", ".join(map(str, batch.indices[:5].tolist()))
     return DivergedError(
         f"step {step + 1}: the {term} is not finite; first bad tensor: {where}; training samples "
         f"{shown}, ... of the batch; the step was refused and the weights of step {step} stand: "
@@ -50,7 +50,7 @@ def _finite(tensor: Tensor) -> bool:
 def _bad_input(module: nn.Module, batch: Batch) -> str | None:
     if not _finite(batch.x):
         bad = (~torch.isfinite(batch.x.flatten(1))).any(1).nonzero().flatten()
-        return f"the data themselves (sample {int(batch.index[bad[0]])})"
+        return f"the data themselves (sample {int(batch.indices[bad[0]])})"
     for name, parameter in module.named_parameters():
         if not _finite(parameter):
             return f"the parameter {name}"

@@ -172,7 +172,7 @@ def evaluation_weights(state: TrainState) -> Iterator[None]:
 
 
 def adopt_final_weights(state: TrainState) -> None:
-    """Give the module the weights that the run ends with: the best, else the average, else its own."""
+    """Give the module the weights that the run ends with: best, else average, else its own."""
     if state.best:
         state.module.load_state_dict(state.best)
     elif state.average:

@@ -52,6 +52,8 @@ def restore_slots(
         name, _, slot = path.rpartition("/")
         parameter = parameters[name]
         # Adam's fused kernels keep `step` in float32; moments take the parameter's layout
-        place = torch.empty_like(parameter) if value.shape == parameter.shape and value.dim() else None
+        place = (
+            torch.empty_like(parameter) if value.shape == parameter.shape and value.dim() else None
+        )
         kept = place.copy_(value) if place is not None else value.to(parameter.device)
         optimiser.state[parameter][slot] = kept

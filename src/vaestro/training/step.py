@@ -74,9 +74,7 @@ class Stepper:
         if not self.config.ema:
             return
         if not state.average:
-            state.average = {
-                n: p.detach().clone() for n, p in self.task.module.named_parameters()
-            }
+            state.average = {n: p.detach().clone() for n, p in self.task.module.named_parameters()}
         decay = min(self.config.ema, (1 + state.step) / (10 + state.step))
         parameters = dict(self.task.module.named_parameters())
         for name, mean in state.average.items():

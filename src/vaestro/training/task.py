@@ -12,9 +12,11 @@ from vaestro.probability.objective import Terms
 
 
 class Task(Protocol):
-    """One thing to train. `module` holds every parameter and buffer, and nothing else does."""
+    """One thing to train. Nothing outside `module` is trained or kept."""
 
-    module: nn.Module
+    @property
+    def module(self) -> nn.Module:
+        """Every parameter and buffer."""
 
     def initial_control(self, device: torch.device) -> BetaState:
         """The state of the objective's controller before the first step."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from vaestro.reports.facts import RunFacts
 from vaestro.reports.figures import style
+from vaestro.reports.figures.apart import pushed_apart
 from vaestro.reports.numerals import share
 
 OTHER = "#bbbbbb"
@@ -139,10 +140,12 @@ def _colours(found: LatentMap) -> list[str]:
 
 
 def _name_classes(axes: Axes, found: LatentMap) -> None:
-    """Each class's name at its median, so that the colours are not needed to tell them apart."""
-    assert found.classes is not None
-    for place, name in enumerate(found.names):
-        x, y = np.median(found.points[found.classes == place], axis=0)
+    """Each class's name near its median, so that nobody needs the colours to tell them apart."""
+    middles = [np.median(found.points[found.classes == p], axis=0) for p in range(len(found.names))]
+    sizes = np.array([(14 + 8.5 * len(name), 25.0) for name in found.names])
+    pixels = pushed_apart(axes.transData.transform(middles), sizes)
+    places = axes.transData.inverted().transform(pixels)
+    for place, (name, (x, y)) in enumerate(zip(found.names, places, strict=True)):
         axes.text(
             x,
             y,

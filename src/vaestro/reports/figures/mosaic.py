@@ -3,8 +3,9 @@
 Letters: S samples; * the axes of one sample.
 """
 
-from vaestro.reports.facts import Array, RunFacts
+from vaestro.reports.facts import RunFacts
 from vaestro.reports.figures import style
+from vaestro.reports.run_files import Array
 from vaestro.reports.tiles import Look, grid, look_at, tile
 
 GAPS = {"image": 6, "volume": 18, "lines": 6}

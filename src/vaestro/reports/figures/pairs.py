@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
-from vaestro.reports.facts import SPLITS, Array, RunFacts
+from vaestro.reports.facts import SPLITS, RunFacts
 from vaestro.reports.figures import style
 from vaestro.reports.figures.mosaic import (
     columns_for,
@@ -12,6 +12,7 @@ from vaestro.reports.figures.mosaic import (
     place_samples,
     samples_in,
 )
+from vaestro.reports.run_files import Array
 from vaestro.reports.tiles import Look
 
 TITLES = {"train": "Training data", "validation": "Held-out data"}

@@ -2,9 +2,9 @@
 
 from matplotlib.figure import Figure
 
-from vaestro.reports.facts import Array
 from vaestro.reports.figures import style
 from vaestro.reports.figures.mosaic import columns_for, grid_height, place_samples
+from vaestro.reports.run_files import Array
 from vaestro.reports.tiles import Look
 
 MOST = {"image": 64, "volume": 12, "lines": 32}

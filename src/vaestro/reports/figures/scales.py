@@ -69,7 +69,7 @@ def usual_size(values: Sequence[float]) -> float:
 def rounded_up(value: float) -> float:
     """The first of 1, 2, 5 times a power of ten that is at least a positive `value`."""
     power = 10.0 ** float(np.floor(np.log10(value)))
-    fitting = [digit * power for digit in (1, 2, 5, 10) if digit * power >= value]
+    fitting: list[float] = [digit * power for digit in (1, 2, 5, 10) if digit * power >= value]
     return fitting[0]
 
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
-from vaestro.reports.facts import Array, RunFacts
+from vaestro.reports.facts import RunFacts
 from vaestro.reports.figures import style
 from vaestro.reports.figures.mosaic import grid_height, place_samples, samples_in
+from vaestro.reports.run_files import Array
 from vaestro.reports.tiles import Look
 
 MOST_ROWS = {"image": 10, "volume": 4, "lines": 8}
