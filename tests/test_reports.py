@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -13,6 +14,7 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+from vaestro.experiments.recipe import read_recipe
 from vaestro.foundation.errors import RunFolderError
 from vaestro.metrics.live import LIVE_NATS
 from vaestro.reports import advice, tables, words
@@ -89,7 +91,13 @@ MANIFEST = {
     "status": "finished",
     "name": "digits <script>alert(1)</script>",
     "data": {"name": "digits", "samples": 100, "shape": [1, 8, 8], "elements": 64}
-    | {"values": "unit", "train": 60, "validation": 20, "test": 20, "labels": {"1": "o$n$e"}},
+    | {
+        "values": "unit",
+        "train": 60,
+        "validation": 20,
+        "test": 20,
+        "labels": {"1": "o$n$e", "2": "a very long label"},
+    },
     "parameters": 12345,
     "compression": 12.8,
     "effective_beta": 64.0,
@@ -296,7 +304,7 @@ class TestKlAndLatent:
 
     def test_labels_have_names_and_the_rare_ones_are_others(self, run: Path) -> None:
         named = latent.latent_map(read_facts(run))
-        assert named is not None and named.names == ("0", "o$n$e", "2")
+        assert named is not None and named.names == ("0", "o$n$e", "a very long label")
         keep_arrays(run, latent_labels=np.concatenate([np.arange(48) % 12, [3] * 12]))
         many = latent.latent_map(read_facts(run))
         assert many is not None and many.classes is not None
@@ -472,6 +480,26 @@ class TestWords:
         assert said.word == word.replace("_", " ")
         assert said.meaning and said.advice
         assert all("=" in remedy for remedy in said.remedies)
+
+    def test_every_remedy_is_a_legal_edit_of_a_recipe(self, run: Path) -> None:
+        given: set[str] = set()
+        for word in advice.TONES:
+            change(run, "summary", verdict=word)
+            given |= {*advice.verdict(read_facts(run)).remedies}
+        (run / "recipe.yaml").write_text(RECIPE.replace("mean", "sum"))
+        change(run, "summary", verdict="collapsed", validation=figures(99.0))
+        given |= {*advice.verdict(read_facts(run)).remedies}
+        edits = [shlex.split(remedy)[-1] for remedy in given]
+        assert len(edits) >= 8
+        faulty = ["objective.reduction=mean"]
+        for edit in edits:
+            changed = read_recipe("mnist-dense", [*faulty, edit])
+            assert changed != read_recipe("mnist-dense", faulty), edit
+
+    def test_a_healthy_run_worse_than_a_constant_is_to_train_longer(self, run: Path) -> None:
+        change(run, "summary", validation=figures(99.0))
+        said = advice.verdict(read_facts(run))
+        assert said.remedies == ("--resume --set training.epochs=80",)
 
     def test_collapse_by_reduction_is_named(self, run: Path) -> None:
         change(run, "summary", verdict="collapsed")

@@ -35,6 +35,12 @@ def sentence(
             f"data term of {figures['data_term']:.2f} nats is that of a constant "
             f"({baseline:.2f}); lower objective.beta or warm it up."
         )
+    if figures["data_term"] >= baseline:
+        return (
+            f"The run has not learned yet: its data term of {figures['data_term']:.2f} nats is no "
+            f"better than that of the best constant ({baseline:.2f}); train longer, or raise "
+            "training.learning_rate."
+        )
     gained = f"{figures['data_term']:.2f} nats against {baseline:.2f} for the best constant"
     if not stochastic:
         return f"The autoencoder trained: it reconstructs held-out data at {gained}."

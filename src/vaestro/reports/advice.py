@@ -79,6 +79,12 @@ def _so_far(facts: RunFacts) -> str:
 def _next(facts: RunFacts, word: str) -> tuple[str, tuple[str, ...]]:
     """What to do next, and options to paste."""
     match word:
+        case "healthy" if _beaten_by_a_constant(facts):
+            return (
+                "Yet held-out data still cost more than the best constant output does: the model "
+                "has learned too little so far. Train it longer.",
+                _longer(facts),
+            )
         case "healthy":
             return (
                 "Compare the new samples below with the reconstructions: if only the samples are "
@@ -95,13 +101,11 @@ def _next(facts: RunFacts, word: str) -> tuple[str, tuple[str, ...]]:
                 (_slower(facts), "--set training.clip_norm=1"),
             )
         case "undertrained":
-            epochs = finite(_part(facts, "training").get("epochs"))
-            longer = (f"--resume --set training.epochs={2 * epochs:.0f}",) if epochs else ()
-            return "Train it longer.", longer
+            return "Train it longer.", _longer(facts)
         case "overfitted":
             return (
                 "Keep the weights of the best validation, use smaller networks, or add data.",
-                ("--set training.early_stopping.patience=10",),
+                ("--set training.early_stopping='{patience: 10}'",),
             )
         case "prior_mismatch":
             return (
@@ -131,6 +135,16 @@ def _against_collapse(facts: RunFacts) -> tuple[str, tuple[str, ...]]:
         "Let the data term lead at first, or give the prior term less weight.",
         (WARM_UP, "--set objective.beta=0.1"),
     )
+
+
+def _beaten_by_a_constant(facts: RunFacts) -> bool:
+    data_term = finite(facts.figures("validation").get("data_term"))
+    return None not in (data_term, facts.baseline) and (data_term or 0.0) >= (facts.baseline or 0.0)
+
+
+def _longer(facts: RunFacts) -> tuple[str, ...]:
+    epochs = finite(_part(facts, "training").get("epochs"))
+    return (f"--resume --set training.epochs={2 * epochs:.0f}",) if epochs else ()
 
 
 def _slower(facts: RunFacts) -> str:

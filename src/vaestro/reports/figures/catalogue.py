@@ -42,9 +42,9 @@ def drawings(facts: RunFacts) -> Iterator[Drawing]:
 
 def _curves(facts: RunFacts) -> Drawing:
     last = facts.figures("validation")
-    dashed = (
-        " The dashed line is the data term of the best constant output, which a model must beat."
-    )
+    dashed = ""
+    if facts.baseline is not None:
+        dashed = " The dashed line is the best constant output, which a model must beat."
     return Drawing(
         "curves",
         "How training went",
@@ -52,7 +52,7 @@ def _curves(facts: RunFacts) -> Drawing:
         f"{number(last.get('data_term'))} and the prior term at {number(last.get('prior_term'))} "
         "nats per sample.",
         "Grey is training, measured while the weights move; blue is held-out data, never trained "
-        f"on.{dashed if facts.baseline is not None else ''}"
+        f"on. Unevenly spaced ticks mean a logarithmic scale.{dashed}"
         f"{' A red line marks an event in the run.' if facts.events else ''}",
         partial(curves.draw_curves, facts),
     )

@@ -16,6 +16,10 @@ from vaestro.reports.numerals import share
 
 OTHER = "#bbbbbb"
 RINGS = (1.0, 2.0)
+LEFT = 62
+"""CSS pixels left of the axes."""
+LONGEST = 12
+"""Characters of a label that are shown."""
 
 
 @dataclass(frozen=True)
@@ -94,10 +98,10 @@ def _label_name(value: Any, known: Any) -> str:
 def draw_latent(found: LatentMap, rings: bool, width: int) -> Figure:
     """A scatter with equal axes; rings at one and two standard deviations of the prior."""
     side = min(width, 520) - 78
-    rows = -(-_entries(found) // _across(width))
+    rows = -(-len(_legend_entries(found)) // _across(found, side))
     legend = 22 * rows + 10 if found.names else 0
     sheet = style.Sheet(side + 78, side + 54 + legend)
-    axes = sheet.axes(62, 8, side, side)
+    axes = sheet.axes(LEFT, 8, side, side)
     axes.scatter(
         found.points[:, 0],
         found.points[:, 1],
@@ -115,7 +119,7 @@ def draw_latent(found: LatentMap, rings: bool, width: int) -> Figure:
     style.label_y(axes, found.axes[1])
     if found.names:
         _name_classes(axes, found)
-        _legend(sheet, found, side + 54, width)
+        _legend(sheet, found, side + 54, side)
     return sheet.figure
 
 
@@ -142,10 +146,11 @@ def _colours(found: LatentMap) -> list[str]:
 def _name_classes(axes: Axes, found: LatentMap) -> None:
     """Each class's name near its median, so that nobody needs the colours to tell them apart."""
     middles = [np.median(found.points[found.classes == p], axis=0) for p in range(len(found.names))]
-    sizes = np.array([(14 + 8.5 * len(name), 25.0) for name in found.names])
+    names = [_short(name) for name in found.names]
+    sizes = np.array([(14 + 8.5 * len(name), 25.0) for name in names])
     pixels = pushed_apart(axes.transData.transform(middles), sizes)
     places = axes.transData.inverted().transform(pixels)
-    for place, (name, (x, y)) in enumerate(zip(found.names, places, strict=True)):
+    for place, (name, (x, y)) in enumerate(zip(names, places, strict=True)):
         axes.text(
             x,
             y,
@@ -166,23 +171,28 @@ def _name_classes(axes: Axes, found: LatentMap) -> None:
         )
 
 
-def _entries(found: LatentMap) -> int:
-    return len(found.names) + int(found.classes is not None and bool((found.classes < 0).any()))
+def _legend_entries(found: LatentMap) -> list[tuple[str, str]]:
+    """Colours and names, long names shortened; the rarer labels as one entry."""
+    entries = list(zip(style.CLASSES, map(_short, found.names), strict=False))
+    rare = found.classes is not None and bool((found.classes < 0).any())
+    return [*entries, (OTHER, "others")] if rare else entries
 
 
-def _across(width: int) -> int:
-    return 10 if width > 500 else 5
+def _short(name: str) -> str:
+    return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
 
 
-def _legend(sheet: style.Sheet, found: LatentMap, top: float, width: int) -> None:
+def _across(found: LatentMap, room: float) -> int:
+    """How many entries of the legend fit beside each other in `room` CSS pixels."""
+    longest = max((len(name) for _, name in _legend_entries(found)), default=1)
+    return max(1, min(10, int(room // (27 + 8.5 * longest))))
+
+
+def _legend(sheet: style.Sheet, found: LatentMap, top: float, room: float) -> None:
     """Coloured dots with names in rows under the axes."""
-    entries = list(zip(style.CLASSES, found.names, strict=False))
-    if _entries(found) > len(found.names):
-        entries.append((OTHER, "others"))
-    pitch = (sheet.width - 70) / _across(width)
-    for place, (colour, name) in enumerate(entries):
-        row, column = divmod(place, _across(width))
-        left, line = 62 + column * pitch, top + 10 + 22 * row
+    across = _across(found, room)
+    for place, (colour, name) in enumerate(_legend_entries(found)):
+        row, column = divmod(place, across)
+        left, line = LEFT + column * room / across, top + 10 + 22 * row
         sheet.write(left, line, "●", size=11, color=colour, va="center")
-        short = name if len(name) <= 9 else name[:8] + "…"
-        sheet.write(left + 13, line, short, size=12, va="center")
+        sheet.write(left + 14, line, name, size=12, va="center")
