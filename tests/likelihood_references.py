@@ -53,7 +53,8 @@ class Case:
 
     @property
     def fitted(self) -> bool:
-        return self.spread == "fitted" or getattr(self.spread, "get", dict)("kind") == "fitted"
+        spread = self.spread
+        return spread == "fitted" or (isinstance(spread, dict) and spread["kind"] == "fitted")
 
     def build(self, shape: tuple[int, ...] = (3, 2, 4)) -> Likelihood:
         config = TypeAdapter(LikelihoodConfig).validate_python(self.config)
@@ -126,7 +127,8 @@ def log_prob(case: Case, x: Array, outputs: Array) -> Array:
         ),
         "continuous-bernoulli": lambda: truncated_exponential(x, location),
         "gaussian": lambda: stats.norm.logpdf(x, location, np.sqrt(spread)),
-        "laplace": lambda: stats.laplace.logpdf(x, location, spread),
+        # scipy's own logpdf of Laplace is the log of a density that underflows
+        "laplace": lambda: -np.abs(x - location) / spread - np.log(2 * spread),
         "student-t": lambda: stats.t.logpdf(x, case.config.get("degrees", 4.0), location, spread),
         "poisson": lambda: stats.poisson.logpmf(x, np.exp(compressed(location, -20, 20))),
         "negative-binomial": lambda: exactly(
@@ -141,7 +143,8 @@ def truncated_exponential(x: Array, eta: Array) -> Array:
     """The continuous Bernoulli is an exponential cut at 1, mirrored where eta > 0."""
     rate = np.maximum(np.abs(eta), 1e-300)
     short = np.where(eta > 0, 1 - x, x)
-    return stats.truncexpon.logpdf(short, b=rate, scale=1 / rate)
+    inside = np.minimum(short * rate, rate)  # 1 * rate / rate may round to beyond the cut
+    return stats.truncexpon.logpdf(inside, b=rate) + np.log(rate)
 
 
 def exactly(formula: Callable[..., Any], *arrays: Array) -> Array:

@@ -183,7 +183,7 @@ def test_each_kind_takes_its_data_and_refuses_the_rest(kind: str, values: str) -
 
 def test_discretised_logistic_needs_levels() -> None:
     config = TypeAdapter(LikelihoodConfig).validate_python("discretised-logistic")
-    with pytest.raises(RecipeError, match="needs quantised data.*levels=None"):
+    with pytest.raises(RecipeError, match=r"needs quantised data.*levels=None"):
         build_likelihood(config, SampleSpec((4,), "unit"))
 
 
@@ -202,7 +202,7 @@ def test_only_a_fixed_gaussian_has_a_fixed_variance() -> None:
 
 @each_case
 def test_many_models_at_once(case: Case) -> None:
-    """log_prob under vmap over stacked parameters and buffers, with gradients, as in a population."""
+    """log_prob and its gradient under vmap over stacked parameters, as in a population."""
     parts = [material(case, torch.float32, hard=False)[0] for _ in range(3)]
     _, x, outputs = material(case, torch.float32, hard=False)
     for number, part in enumerate(parts):
@@ -223,7 +223,7 @@ def test_many_models_at_once(case: Case) -> None:
     for number, part in enumerate(serial):
         alone = given[number].clone().requires_grad_()
         value = Scored(part)(x, alone)
-        assert float(values[number]) == pytest.approx(float(value), rel=1e-5)
+        assert float(values[number].detach()) == pytest.approx(float(value.detach()), rel=1e-5)
         (gradient,) = torch.autograd.grad(value, alone)
         torch.testing.assert_close(gradients[number], gradient, rtol=1e-4, atol=1e-6)
         for name, buffer in part.named_buffers():

@@ -43,7 +43,7 @@ EVERYTHING: list[dict[str, Any]] = [
 def test_what_the_loss_reaches_is_trained_saved_and_restored(
     case: dict[str, Any], tmp_path: Path
 ) -> None:
-    """Log 003 lost its variance head: on no path to the output, it was neither trained nor saved."""
+    """Log 003 lost its variance head: off the path to the output, neither trained nor saved."""
     parts = assembled(**case)
     state = parts.fresh_state()
     parts.vae.train()

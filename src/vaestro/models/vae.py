@@ -115,4 +115,5 @@ def build_vae(
     decoder = build_decoder(config.decoder, config.latent, spec.shape, maps, random)
     decoder.start_at(likelihood.initial_outputs(data_mean))
     prior = build_prior(config.prior)
-    return VAE(encoder, head, decoder, likelihood, prior, transform, spec.shape)
+    vae = VAE(encoder, head, decoder, likelihood, prior, transform, spec.shape)
+    return vae.to(torch.get_default_dtype())

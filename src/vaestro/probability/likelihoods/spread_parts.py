@@ -62,7 +62,8 @@ class SharedSpread(Spread):
     def __init__(self, config: Shared) -> None:
         super().__init__()
         self.log_floor = math.log(config.floor)
-        self.raw_log = nn.Parameter(torch.tensor(math.log(config.initial - config.floor)))
+        start = math.log(config.initial - config.floor)  # float64 as above
+        self.raw_log = nn.Parameter(torch.tensor(start, dtype=torch.float64))
 
     def log_quantity(self, raw: Tensor | None, best: Tensor | None = None) -> Tensor:
         """The learned value, a scalar."""
