@@ -126,7 +126,11 @@ def theirs(x: np.ndarray, epochs: int) -> float | None:
     model = VAE(config, encoder=Encoder(), decoder=Decoder())
     images = torch.from_numpy(x).reshape(-1, 1, 28, 28).float() / 255
     data = BaseDataset(images, torch.zeros(len(images)))
-    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        contextlib.redirect_stdout(io.StringIO()),
+        contextlib.redirect_stderr(io.StringIO()),  # its progress bar
+    ):
         settings = BaseTrainerConfig(
             output_dir=folder,
             num_epochs=epochs,

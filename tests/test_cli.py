@@ -229,6 +229,29 @@ def test_a_mistake_gets_one_line_and_exit_2(
     assert list(tmp_path.iterdir()) == []  # nothing half-written
 
 
+BAD_FILES = [
+    (np.full((5, 3), 2.0), "every one of the 5 samples is the same"),
+    (np.ones((1, 3)), "1 samples"),
+    (np.zeros((0, 3)), "0 samples"),
+    (np.array([[1.0, 2.0], [np.nan, 1.0], [3.0, 4.0]]), "sample 1"),
+    (np.array([[1.0, 2.0], [np.inf, 1.0], [3.0, 4.0]]), "sample 1"),
+    (np.arange(6.0).reshape(3, 2), "training.batch_size"),
+]
+
+
+@pytest.mark.parametrize(("array", "names"), BAD_FILES, ids=[n for _, n in BAD_FILES])
+def test_data_that_cannot_train(
+    array: np.ndarray, names: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.save(tmp_path / "x.npy", array)
+    edits = ["--set", "data.kind=arrays", "--set", f"data.path={tmp_path / 'x.npy'}"]
+    code, out, err = call(capsys, "train", "--run", str(tmp_path / "r"), *edits, "--json")
+    assert (code, out) == (2, "")
+    assert names in err
+    assert err.count("\n") == 1
+    assert not (tmp_path / "r").exists()
+
+
 def test_an_occupied_folder_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (tmp_path / "keep.txt").write_text("mine")
     code, _, err = call(capsys, "train", "--run", str(tmp_path))

@@ -155,15 +155,18 @@ def test_kill_9_at_any_moment(tmp_path: Path) -> None:
     """A real process, a real SIGKILL, three times at different moments, and then to the end."""
     straight = spawn(tmp_path / "straight")
     assert straight.wait(120) == 0
-    killed = tmp_path / "killed"
+    killed, in_the_middle = tmp_path / "killed", 0
     for round_, seconds in enumerate((0.1, 0.4, 0.8)):
         process = spawn(killed, *(["--resume"] if round_ else []))
         deadline = time.monotonic() + 60
         while not (killed / "history.jsonl").exists() and time.monotonic() < deadline:
             time.sleep(0.02)
         time.sleep(seconds + (3.0 if round_ else 0.0))
+        alive = process.poll() is None
         process.send_signal(signal.SIGKILL)
         process.wait()
+        in_the_middle += alive and not (killed / "summary.json").exists()
+    assert in_the_middle >= 1  # at least one of the three hit a run that was training
     last = spawn(killed, "--resume")
     assert last.wait(120) == 0
     assert_same_run(tmp_path / "straight", killed)

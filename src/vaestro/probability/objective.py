@@ -61,11 +61,11 @@ class Objective:
         self, data_term: Tensor, per_dimension: Tensor, beta: float | Tensor, step: int | None
     ) -> Terms:
         """The terms from a mean data term (scalar) and the mean KL per dimension (K,)."""
-        penalty = weighting.penalty(
-            self.config.beta, beta, self._counted(per_dimension), step, self.horizon
-        )
+        prior_term = per_dimension.sum()
+        counted = self._counted(per_dimension) if self.config.free_bits else prior_term
+        penalty = weighting.penalty(self.config.beta, beta, counted, step, self.horizon)
         loss = self.weights.data * data_term + self.weights.prior * penalty
-        return Terms(loss, data_term, per_dimension.sum(), per_dimension)
+        return Terms(loss, data_term, prior_term, per_dimension)
 
     def beta_at(self, state: BetaState, step: int) -> float | Tensor:
         """The weight of the prior term at `step`."""
@@ -81,6 +81,4 @@ class Objective:
 
     def _counted(self, per_dimension: Tensor) -> Tensor:
         """sum_j max(KL_j, free_bits), KL_j a mean over the batch (Kingma et al. 2016, eq. 15)."""
-        if self.config.free_bits:
-            per_dimension = per_dimension.clamp(min=self.config.free_bits)
-        return per_dimension.sum()
+        return per_dimension.clamp(min=self.config.free_bits).sum()
