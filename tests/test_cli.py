@@ -160,7 +160,7 @@ def test_traverse_and_interpolate(
     assert (lines["n"], lines["steps"]) == (3, 8)
 
 
-def test_listings(capsys: pytest.CaptureFixture[str], run: Path) -> None:
+def test_listings(capsys: pytest.CaptureFixture[str], run: Path, tmp_path: Path) -> None:
     names = [row["name"] for row in record(capsys, "recipes")["recipes"]]
     assert {"digits", "mnist-dense"} <= set(names)
     assert all(row["about"] for row in record(capsys, "recipes")["recipes"])
@@ -169,6 +169,10 @@ def test_listings(capsys: pytest.CaptureFixture[str], run: Path) -> None:
     shown = record(capsys, "data", "show", "digits")
     assert shown["samples"] == 1797
     assert shown["elements"] == 64
+    x = np.random.default_rng(0).random((6, 4))
+    np.savez(tmp_path / "two.npz", one=x, two=10 * x)
+    two = str(tmp_path / "two.npz")
+    assert record(capsys, "data", "show", two, "--set", "data.key=two")["maximum"] > 1
     assert record(capsys, "report", str(run))["reports"] == [str(run / "report.html")]
 
 

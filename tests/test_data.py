@@ -200,6 +200,7 @@ def test_arrays_no_model_can_learn_from(array: Any, more: dict[str, Any], messag
 
 def test_array_files(tmp_path: Path) -> None:
     x = RANDOM.normal(size=(8, 3)).astype(np.float32)
+    x[:, 1] = np.arange(8)  # a column of labels
     np.save(tmp_path / "a.npy", x)
     np.savez(tmp_path / "a.npz", one=x, two=2 * x, labels=np.arange(8))
     header = "a,b,c"

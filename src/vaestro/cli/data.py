@@ -3,11 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from vaestro.cli.output import Json, finish
+from vaestro.cli.output import Assignments, Json, finish
 from vaestro.data.catalogue import describe, guess_source
 from vaestro.data.catalogue import listing as known
 from vaestro.data.source import load_data
 from vaestro.experiments.recipe import Recipe, built_in, read_recipe
+from vaestro.foundation.config import edited
 
 
 def listing(*, json: Json = False) -> None:
@@ -18,9 +19,14 @@ def listing(*, json: Json = False) -> None:
     finish({"data": rows}, prose, json)
 
 
-def show(name: str, *, json: Json = False) -> None:
-    """Describe a data set by name, a recipe's data, or a file or folder of yours."""
-    record = describe(load_data(_source(name)))
+def show(name: str, *, set_: Assignments = None, json: Json = False) -> None:
+    """Describe a data set by name, a recipe's data, or a file or folder of yours.
+
+    --set data.key=NAME chooses an array of an .npz, and so on for any field of the source.
+    """
+    given = {"data": _source(name).plain()}
+    recipe = Recipe.parse(edited(given, tuple(set_ or ())))
+    record = describe(load_data(recipe.data))
     finish(record, _prose(record), json)
 
 

@@ -1,29 +1,30 @@
 """Plain arrays: .npz, .npy and .csv files (gzipped or not), and arrays from Python.
 
-Shape letters: N samples, D columns.
+Shape letters: N samples, D columns, C channels, H height, W width.
 """
 
-import io
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 from pydantic import Field
 
-from vaestro.data.dataset import DataSet, checked
-from vaestro.data.opening import read_bytes
+from vaestro.data.dataset import DataSet, checked, require_finite, require_samples
+from vaestro.data.from_python import as_array, from_items, is_data_set
+from vaestro.data.numpy_files import Archive, archive, read_npy
+from vaestro.data.storage import AskedKind, stored
+from vaestro.data.table import read_table
 from vaestro.foundation.config import Config
 from vaestro.foundation.errors import DataError
-from vaestro.foundation.samples import ValueKind
 
 ENDINGS = (".npz", ".npy", ".csv")
 
 
 class ArraysConfig(Config):
     """`path` to a file. `key` names the array of an .npz (several with commas are joined; the last
-    is the official test part if its name begins with test); `labels_key` its labels, or the label
-    column of a .csv. `packed_columns` unpacks bits into that many columns. `values` says what
-    the numbers are, where the file leaves it open.
+    is the official test part if its name begins with test); `labels_key` its labels (joined alike),
+    or the label column of a .csv. `packed_columns` unpacks bits into that many columns. `values`
+    says what the numbers are, where the file leaves it open.
     """
 
     kind: Literal["arrays"] = "arrays"
@@ -31,168 +32,145 @@ class ArraysConfig(Config):
     key: str | None = None
     labels_key: str | None = None
     packed_columns: Annotated[int, Field(ge=1)] | None = None
-    values: Literal["auto", "binary", "unit", "counts", "real"] = "auto"
+    values: AskedKind = "auto"
+
+
+class Content(NamedTuple):
+    """What a file holds: values (N, *) as stored there, labels or None, the official test part."""
+
+    values: np.ndarray
+    labels: np.ndarray | None = None
+    official_test: np.ndarray | None = None
 
 
 def load_arrays(config: ArraysConfig) -> DataSet:
     """The data set in `config.path`. Raises DataError in one line for a damaged or unfit file."""
+    name = Path(config.path).name
+    content = read_content(config)
+    return from_array(
+        content.values, content.labels, name, config.values, official_test=content.official_test
+    )
+
+
+def read_content(config: ArraysConfig) -> Content:
+    """What `config` names in its file, as stored there: not yet checked for being data."""
     path = Path(config.path)
     ending = Path(path.name.removesuffix(".gz")).suffix
-    if ending not in ENDINGS:
-        raise DataError(
-            f"{path} ends in {ending or 'nothing'}; arrays are read from "
-            f"{', '.join(ENDINGS)} (also .gz)"
-        )
-    raw = read_bytes(path)
-    if ending == ".csv":
-        values, labels = _read_csv(path, raw, config.labels_key)
-        return from_array(values, labels, path.name, config.values)
-    stored = _read_numpy(path, raw)
-    if isinstance(stored, np.ndarray):
-        stored = {"the array": stored}
-        return from_array(_unpacked(stored["the array"], config), None, path.name, config.values)
-    parts = [_pick(path, stored, name.strip()) for name in _keys(path, stored, config).split(",")]
-    labels = None if config.labels_key is None else _pick(path, stored, config.labels_key)
-    test = None
-    last = (config.key or "").split(",")[-1].strip()
-    if len(parts) > 1 and last.startswith("test"):
-        test = np.arange(sum(map(len, parts[:-1])), sum(map(len, parts)))
-    values = _unpacked(np.concatenate(parts), config)
-    return from_array(values, labels, path.name, config.values, official_test=test)
+    match ending:
+        case ".npz":
+            content = _from_npz(path, config)
+        case ".npy":
+            _refuse(path, ending, {"key": config.key, "labels_key": config.labels_key})
+            content = Content(read_npy(path))
+        case ".csv":
+            _refuse(path, ending, {"key": config.key, "packed_columns": config.packed_columns})
+            content = Content(*read_table(path, config.labels_key))
+        case _:
+            raise DataError(
+                f"{path} ends in {ending or 'nothing'}; arrays are read from "
+                f"{', '.join(ENDINGS)} (also .gz)"
+            )
+    return content._replace(values=_unpacked(content.values, config.packed_columns))
 
 
 def from_array(
     values: Any,
     labels: Any = None,
     name: str = "array",
-    values_kind: Literal["auto", "binary", "unit", "counts", "real"] = "auto",
+    values_kind: AskedKind = "auto",
     official_test: np.ndarray | None = None,
 ) -> DataSet:
     """A data set from an array, tensor, DataFrame, list or torch data set of N samples.
 
-    (N, D) are vectors, (N, H, W) one-channel images, (N, C, H, W) images. With "auto", numbers that
-    are all 0 or 1 are binary, bytes and fractions in [0, 1] are unit (greys), whole numbers are
-    counts, and the rest is real. A torch data set of (sample, label) pairs brings its labels.
+    (N, D) are vectors, (N, H, W) one-channel images, (N, C, H, W) images. `values_kind` "auto" is
+    told in `storage.stored`. A torch data set of (sample, whole number) pairs brings its labels.
+    Raises DataError in one line for data that no VAE can learn from.
     """
-    if hasattr(values, "__getitem__") and hasattr(values, "__len__") and not _is_array(values):
-        values, labels = _from_items(values, labels)
-    array = np.asarray(values.to_numpy() if hasattr(values, "to_numpy") else values)
-    if array.dtype.kind not in "fiub":
-        raise DataError(f"{name}: the array holds {array.dtype}; numbers are needed")
-    if array.ndim == 3:
-        array = array[:, None]
-    kind = _guess(array) if values_kind == "auto" else values_kind
-    stored, scale, levels = _stored(name, array, kind)
-    known = None if labels is None else np.asarray(labels).reshape(-1)
+    if is_data_set(values):
+        array, own = from_items(values, name)
+        labels = own if labels is None else labels
+    else:
+        array = as_array(values, name)
+    require_samples(name, array)
+    require_finite(name, array)
+    kept = stored(name, framed(array), values_kind)
     return checked(
-        name, stored, kind, scale=scale, levels=levels, labels=known, official_test=official_test
+        name,
+        kept.values,
+        kept.kind,
+        scale=kept.scale,
+        levels=kept.levels,
+        labels=None if labels is None else _one_each(labels, name),
+        official_test=official_test,
     )
 
 
-def _stored(name: str, array: np.ndarray, kind: ValueKind) -> tuple[np.ndarray, float, int | None]:
-    """The storage type, scale and levels; refuses numbers outside the kind's range."""
-    low, high = (float(array.min()), float(array.max())) if array.size else (0.0, 0.0)
-    whole = array.dtype.kind in "iub" or bool((array == np.floor(array)).all())
-    if kind == "unit" and array.dtype == np.uint8:
-        return array, 1 / 255, 256
-    legal = {
-        "binary": whole and low >= 0 and high <= 1,
-        "unit": low >= 0 and high <= 1,
-        "counts": whole and low >= 0,
-        "real": True,
-    }
-    if not legal[kind] and np.isfinite([low, high]).all():
-        raise DataError(
-            f"{name}: values={kind} was asked for and the numbers run from {low:g} to {high:g}; "
-            "legal: binary (0 or 1), unit (0 to 1), counts (0, 1, 2, ...), real (any)"
-        )
-    if kind == "binary":
-        return array.astype(np.uint8), 1.0, 2
-    return array.astype(np.int32 if kind == "counts" else np.float32), 1.0, None
+def framed(array: np.ndarray) -> np.ndarray:
+    """Pictures without a channel axis (N, H, W) get one: (N, 1, H, W); others stay."""
+    return array[:, None] if array.ndim == 3 else array
 
 
-def _guess(array: np.ndarray) -> ValueKind:
-    if array.dtype == bool or (
-        array.size and np.isin(array[:1000], (0, 1)).all() and np.isin(array, (0, 1)).all()
-    ):
-        return "binary"
-    if array.dtype == np.uint8:
-        return "unit"
-    if array.dtype.kind in "iu":
-        return "counts" if array.min(initial=0) >= 0 else "real"
-    inside = array.size and array.min() >= 0 and array.max() <= 1
-    return "unit" if inside else "real"
+def _one_each(labels: Any, name: str) -> np.ndarray:
+    """A column (N, 1) of labels, as MedMNIST and DataFrames have it, as (N,)."""
+    array = as_array(labels, f"labels of {name}", "whole numbers")
+    return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
 
 
-def _is_array(values: Any) -> bool:
-    return hasattr(values, "__array__") or hasattr(values, "to_numpy") or isinstance(values, list)
+def _from_npz(path: Path, config: ArraysConfig) -> Content:
+    with archive(path) as held:
+        keys = _split(config.key) or [_only(held, config.labels_key)]
+        parts = [held.read(key) for key in keys]
+        labels = [held.read(key) for key in _split(config.labels_key)]
+    values, test = _joined(path, parts), None
+    if len(parts) > 1 and keys[-1].startswith("test"):
+        test = np.arange(sum(map(len, parts[:-1])), sum(map(len, parts)))
+    return Content(values, _joined(path, labels) if labels else None, test)
 
 
-def _from_items(items: Any, labels: Any) -> tuple[np.ndarray, Any]:
-    """The samples of a torch data set, and its labels where it yields pairs."""
-    rows = [items[i] for i in range(len(items))]
-    if rows and isinstance(rows[0], tuple):
-        labels = [int(row[1]) for row in rows] if labels is None and len(rows[0]) > 1 else labels
-        rows = [row[0] for row in rows]
-    return np.stack([np.asarray(row) for row in rows]) if rows else np.empty((0, 0)), labels
+def _split(keys: str | None) -> list[str]:
+    return [] if keys is None else [key.strip() for key in keys.split(",")]
 
 
-def _read_numpy(path: Path, raw: bytes) -> np.ndarray | dict[str, np.ndarray]:
-    try:
-        stored = np.load(io.BytesIO(raw), allow_pickle=False)
-        if isinstance(stored, np.ndarray):
-            return stored
-        return {name: stored[name] for name in stored.files}
-    except Exception as fault:  # zip, zlib and numpy each raise their own for a damaged file
-        raise DataError(f"{path} cannot be read as .npz or .npy: {fault}") from None
-
-
-def _keys(path: Path, stored: dict[str, np.ndarray], config: ArraysConfig) -> str:
-    if config.key is not None:
-        return config.key
-    names = [n for n in stored if n != config.labels_key and stored[n].ndim > 1]
+def _only(held: Archive, labels_key: str | None) -> str:
+    """The one array of samples that is not the labels."""
+    labels = _split(labels_key)
+    names = [name for name in held.names if name not in labels and held.holds_samples(name)]
     if len(names) != 1:
         raise DataError(
-            f"{path} holds the arrays {', '.join(stored) or 'none'}; "
-            "say which with --set data.key=NAME"
+            f"{held.path} holds the arrays {', '.join(held.names) or 'none'}; "
+            "say which with --set data.key=NAME, or give a file with one array of samples"
         )
     return names[0]
 
 
-def _pick(path: Path, stored: dict[str, np.ndarray], name: str) -> np.ndarray:
-    if name not in stored:
-        raise DataError(f"{path} has no array {name!r}; legal: {', '.join(stored)}")
-    return stored[name]
+def _joined(path: Path, parts: list[np.ndarray]) -> np.ndarray:
+    if len(parts) > 1 and (len({part.shape[1:] for part in parts}) > 1 or not parts[0].shape):
+        shapes = ", ".join(str(part.shape) for part in parts)
+        raise DataError(f"{path}: arrays of shapes {shapes} cannot be joined; name equal samples")
+    return np.concatenate(parts) if len(parts) > 1 else parts[0]
 
 
-def _unpacked(values: np.ndarray, config: ArraysConfig) -> np.ndarray:
+def _unpacked(values: np.ndarray, columns: int | None) -> np.ndarray:
     """Bits to columns when the recipe says so."""
-    if config.packed_columns is None:
+    if columns is None:
         return values
     if values.dtype != np.uint8 or values.ndim != 2:
         raise DataError(
             f"data.packed_columns needs bytes of two axes, not {values.dtype} "
             f"of shape {values.shape}"
         )
-    if config.packed_columns > values.shape[1] * 8:
+    if columns > values.shape[1] * 8:
         raise DataError(
-            f"data.packed_columns={config.packed_columns} and the file has "
+            f"data.packed_columns={columns} and the file has "
             f"{values.shape[1] * 8} bits a row; give at most that"
         )
-    return np.unpackbits(values, axis=1)[:, : config.packed_columns]
+    return np.unpackbits(values, axis=1, count=columns)
 
 
-def _read_csv(path: Path, raw: bytes, label: str | None) -> tuple[np.ndarray, np.ndarray | None]:
-    """Columns of numbers under a header of names; the column `label` becomes the labels."""
-    try:
-        text = raw.decode()
-        names = [name.strip().strip('"') for name in text.split("\n", 1)[0].split(",")]
-        values = np.loadtxt(io.StringIO(text), delimiter=",", skiprows=1, ndmin=2)
-    except (UnicodeDecodeError, ValueError) as fault:
-        raise DataError(f"{path} is no table of numbers with a header line: {fault}") from None
-    if label is None:
-        return values, None
-    if label not in names:
-        raise DataError(f"{path} has no column {label!r}; legal: {', '.join(names)}")
-    column = names.index(label)
-    return np.delete(values, column, axis=1), values[:, column].astype(np.int64)
+def _refuse(path: Path, ending: str, fields: dict[str, Any]) -> None:
+    """Raise DataError for a field that means nothing for this kind of file."""
+    for name, value in fields.items():
+        if value is not None:
+            raise DataError(
+                f"data.{name}={value} means nothing for a {ending} file ({path}); leave it out"
+            )

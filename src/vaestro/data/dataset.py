@@ -4,6 +4,7 @@ Shape letters: N samples, * the sample's axes.
 """
 
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import numpy as np
 from vaestro.foundation.errors import DataError
 from vaestro.foundation.files import new_file
 from vaestro.foundation.samples import SampleSpec, ValueKind
+
+CHUNK = 4096
 
 
 @dataclass(frozen=True)
@@ -55,22 +58,9 @@ def checked(
     """A DataSet of `values` (N, *). Raises DataError in one line for data no VAE can learn from:
     fewer than two samples, NaN or infinite numbers, all samples equal, labels of another length.
     """
-    if values.ndim < 2:
-        raise DataError(
-            f"{name}: the array has shape {values.shape}; samples need shape (samples, elements) "
-            "or (samples, channels, height, width)"
-        )
-    if len(values) < 2 or values[0].size == 0:
-        raise DataError(
-            f"{name}: {len(values)} samples of {values[0].size if len(values) else 0} elements; "
-            "at least 2 samples of 1 element are needed"
-        )
-    _require_finite(name, values)
-    if (values == values[:1]).all():
-        raise DataError(
-            f"{name}: every one of the {len(values)} samples is the same; "
-            "there is nothing to learn: check the file and the key"
-        )
+    require_samples(name, values)
+    require_finite(name, values)
+    _require_variety(name, values)
     if labels is not None and labels.shape != (len(values),):
         raise DataError(
             f"{name}: {len(values)} samples and labels of shape {labels.shape}; "
@@ -78,21 +68,61 @@ def checked(
         )
     spec = SampleSpec(tuple(values.shape[1:]), kind, scale, levels)
     whole = None if labels is None else _whole_labels(name, labels)
-    return DataSet(name, np.ascontiguousarray(values), spec, whole, official_test)
+    return DataSet(name, _own(values), spec, whole, official_test)
 
 
-def _require_finite(name: str, values: np.ndarray) -> None:
-    if values.dtype.kind != "f":
-        return
-    bad = ~np.isfinite(values.reshape(len(values), -1)).all(1)
-    if bad.any():
+def require_samples(name: str, values: np.ndarray, least: int = 2) -> None:
+    """Raise DataError unless `values` are at least `least` samples of at least one number."""
+    if values.ndim < 2:
         raise DataError(
-            f"{name}: {int(bad.sum())} of {len(values)} samples hold NaN or infinite numbers, "
-            f"the first is sample {int(bad.argmax())}; remove or repair them"
+            f"{name}: the array has shape {values.shape}; samples need shape (samples, elements) "
+            "or (samples, channels, height, width)"
+        )
+    elements = prod(values.shape[1:])
+    if len(values) < least or elements == 0:
+        raise DataError(
+            f"{name}: {len(values)} samples of {elements} elements; "
+            f"at least {least} {'sample' if least == 1 else 'samples'} of 1 element are needed"
         )
 
 
+def require_finite(name: str, values: np.ndarray) -> None:
+    """Raise DataError, with how many samples and which first, for NaN or infinite numbers."""
+    if values.dtype.kind != "f" or np.isfinite([values.min(), values.max()]).all():
+        return  # minimum and maximum carry any NaN, and need no memory
+    bad = ~np.isfinite(values.reshape(len(values), -1)).all(1)
+    raise DataError(
+        f"{name}: {int(bad.sum())} of {len(values)} samples hold NaN or infinite numbers, "
+        f"the first is sample {int(bad.argmax())}; remove or repair them"
+    )
+
+
+def _require_variety(name: str, values: np.ndarray) -> None:
+    chunks = (values[start : start + CHUNK] for start in range(0, len(values), CHUNK))
+    if not all((chunk == values[0]).all() for chunk in chunks):
+        return
+    low, high = values[0].min(), values[0].max()
+    shown = f"{low:g}" if low == high else f"numbers from {low:g} to {high:g}"
+    raise DataError(
+        f"{name}: every one of the {len(values)} samples is the same ({shown}); "
+        "there is nothing to learn: check the file and the key"
+    )
+
+
+def _own(values: np.ndarray) -> np.ndarray:
+    """The same numbers in C order and writable, as torch wants them; copied only if need be."""
+    return np.require(values, requirements=["C_CONTIGUOUS", "WRITEABLE"])
+
+
 def _whole_labels(name: str, labels: np.ndarray) -> np.ndarray:
-    if labels.dtype.kind not in "iub":
+    """Labels as int64; whole numbers that a table or a DataFrame keeps as floats are accepted."""
+    if labels.dtype.kind not in "iubf":
         raise DataError(f"{name}: labels are {labels.dtype}; whole numbers are needed")
+    broken = ~np.isfinite(labels) | (labels != np.floor(labels))
+    if broken.any():
+        first = int(broken.argmax())
+        raise DataError(
+            f"{name}: label {first} is {labels[first]:g} and whole numbers are needed; "
+            "a quantity that varies continuously is no label"
+        )
     return labels.astype(np.int64)

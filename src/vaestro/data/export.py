@@ -7,12 +7,17 @@ from pathlib import Path
 
 import numpy as np
 
-from vaestro.data.arrays import ENDINGS, ArraysConfig, load_arrays
+from vaestro.data.arrays import ENDINGS, ArraysConfig, framed, read_content
+from vaestro.data.dataset import require_finite, require_samples
+from vaestro.data.from_python import as_array
 from vaestro.data.grid import is_picture, near_square, tiled
-from vaestro.data.idx import read_idx
+from vaestro.data.idx import is_idx, read_idx
+from vaestro.data.storage import natural_of
 from vaestro.foundation.errors import DataError
 from vaestro.foundation.files import new_file
 from vaestro.foundation.samples import SampleSpec
+
+LEGAL_FILES = ".npz, .npy, .csv (also .gz), or an idx file"
 
 
 def write_samples(path: Path, samples: np.ndarray, spec: SampleSpec) -> None:
@@ -21,6 +26,7 @@ def write_samples(path: Path, samples: np.ndarray, spec: SampleSpec) -> None:
     Raises DataError for another ending, or for a .png of samples that are no images.
     """
     require_writable(path, spec)
+    _require_some(path, samples)
     if path.suffix == ".png":
         _write_png(path, tiled(near_square(samples)))
     elif path.suffix == ".csv":
@@ -35,6 +41,7 @@ def write_pairs(
     """Write originals and reconstructions (N, *): .png with each original above its copy, .npz with
     `original` and `reconstruction`, or the interleaved rows in .npy and .csv."""
     require_writable(path, spec)
+    _require_some(path, originals)
     if path.suffix == ".png":
         blank = -len(originals) % columns if len(originals) > columns else 0
         pad = np.ones((blank, *originals.shape[1:]), originals.dtype)
@@ -73,20 +80,32 @@ def require_writable(path: Path, spec: SampleSpec) -> None:
 
 
 def read_samples(path: Path, spec: SampleSpec) -> np.ndarray:
-    """Natural samples (N, *) from .npz, .npy, .csv or idx. Raises DataError for another shape."""
-    ending = Path(path.name.removesuffix(".gz")).suffix
-    if ending in ENDINGS:
-        data = load_arrays(ArraysConfig(path=str(path)))
-        x, scale = data.values, data.spec.scale
-    else:
-        x = read_idx(path)
-        x, scale = x[:, None], (1 / 255 if x.dtype == np.uint8 else 1.0)
+    """Natural samples (N, *) from .npz, .npy, .csv (gzipped or not) or idx, float32.
+
+    One sample is enough. Raises DataError for a damaged file, another shape, NaN, or numbers that
+    the run's kind of values does not have.
+    """
+    x = framed(_content(path))
     if x.shape[1:] != spec.shape:
         raise DataError(
             f"{path} holds samples of shape {x.shape[1:]} and the run was trained on {spec.shape}"
         )
-    natural: np.ndarray = x.astype(np.float32) * np.float32(scale)
-    return natural
+    require_samples(path.name, x, least=1)
+    require_finite(path.name, x)
+    return natural_of(path.name, x, spec)
+
+
+def _content(path: Path) -> np.ndarray:
+    if Path(path.name.removesuffix(".gz")).suffix in ENDINGS:
+        return as_array(read_content(ArraysConfig(path=str(path))).values, path.name)
+    if "idx" in path.name or is_idx(path):
+        return read_idx(path)
+    raise DataError(f"{path} is no file that samples are read from; legal: {LEGAL_FILES}")
+
+
+def _require_some(path: Path, samples: np.ndarray) -> None:
+    if len(samples) == 0:
+        raise DataError(f"--out {path}: there are no samples to write; give at least 1")
 
 
 def _write_png(path: Path, sheet: np.ndarray) -> None:

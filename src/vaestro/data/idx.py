@@ -12,12 +12,16 @@ from typing import Literal
 import numpy as np
 
 from vaestro.data.dataset import DataSet, checked
-from vaestro.data.opening import read_bytes
+from vaestro.data.opening import opened, read_bytes
 from vaestro.foundation.config import Config
 from vaestro.foundation.errors import DataError
 
 TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 PARTS = ("train-images", "train-labels", "t10k-images", "t10k-labels")
+WANTED = (
+    "train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and "
+    "t10k-labels-idx1-ubyte"
+)
 
 
 class IdxConfig(Config):
@@ -34,17 +38,21 @@ def load_idx(config: IdxConfig) -> DataSet:
     """
     if config.path is None:
         raise DataError(
-            "this recipe needs data.path: the folder with the idx files (train-images-idx3-ubyte, "
-            "train-labels-idx1-ubyte, ..., gzipped or not); give --set data.path=FOLDER"
+            f"this recipe needs data.path: the folder with the idx files {WANTED}, "
+            "gzipped or not; give --set data.path=FOLDER"
         )
     path = Path(config.path)
-    if not path.is_dir():
+    if not path.exists():
+        raise DataError(
+            f"there is no file or folder {path}; give the folder that holds {WANTED}: "
+            "--set data.path=FOLDER"
+        )
+    if path.is_file():
         return _images(path.name, path, read_idx(path), None, None)
     files = {part: _find(path, part) for part in PARTS}
     if files["train-images"] is None:
         raise DataError(
-            f"{path} holds no train-images-idx3-ubyte (or .gz); the folder of an MNIST-like set "
-            "has train-images, train-labels, t10k-images and t10k-labels"
+            f"{path} holds no train-images-idx3-ubyte (or .gz); give the folder that holds {WANTED}"
         )
     return _folder(path, files)
 
@@ -52,7 +60,7 @@ def load_idx(config: IdxConfig) -> DataSet:
 def read_idx(path: Path) -> np.ndarray:
     """The array in one idx file. Raises DataError for a wrong magic number or a wrong length."""
     raw = read_bytes(path)
-    if len(raw) < 4 or raw[:2] != b"\0\0" or raw[2] not in TYPES or raw[3] == 0:
+    if not _is_magic(raw[:4]):
         raise DataError(
             f"{path} is no idx file: it starts with {raw[:4].hex() or 'nothing'}, and legal starts "
             "are 0000, a type code (08, 09, 0b, 0c, 0d, 0e) and the number of axes"
@@ -70,6 +78,16 @@ def read_idx(path: Path) -> np.ndarray:
         )
     values = np.frombuffer(raw, kind, offset=header).reshape(shape)
     return values.astype(kind.newbyteorder("="), copy=True)
+
+
+def is_idx(path: Path) -> bool:
+    """Whether the file at `path`, gzipped or not, starts as an idx file does."""
+    with opened(path) as file:
+        return _is_magic(file.read(4))
+
+
+def _is_magic(start: bytes) -> bool:
+    return len(start) == 4 and start[:2] == b"\0\0" and start[2] in TYPES and start[3] > 0
 
 
 def _find(folder: Path, part: str) -> Path | None:
@@ -99,6 +117,11 @@ def _folder(path: Path, files: dict[str, Path | None]) -> DataSet:
         raise DataError(
             f"{path}: train and t10k images differ in size: "
             f"{images[0].shape[1:]} and {images[1].shape[1:]}"
+        )
+    if 0 < len(labels) < len(images):
+        absent = "train-labels" if files["train-labels"] is None else "t10k-labels"
+        raise DataError(
+            f"{path} has labels for one part only; put {absent}-idx1-ubyte (or .gz) beside them"
         )
     total = sum(map(len, images))
     test = np.arange(len(images[0]), total) if len(images) == 2 else None

@@ -104,7 +104,8 @@ def build_vae(
 ) -> VAE:
     """Assemble and initialise the model of `config` for samples of `spec`.
 
-    `data_mean` (*) is the training mean in model space; the decoder's output starts there.
+    `data_mean` (*) is the training mean in model space; the decoder's output starts there. Move the
+    result to the device and number type that it is to work in: a spread starts in 64 bits.
     Raises RecipeError when the parts do not fit the samples.
     """
     random = generator(seed, Stream.INITIALISATION)
@@ -115,5 +116,4 @@ def build_vae(
     decoder = build_decoder(config.decoder, config.latent, spec.shape, maps, random)
     decoder.start_at(likelihood.initial_outputs(data_mean))
     prior = build_prior(config.prior)
-    vae = VAE(encoder, head, decoder, likelihood, prior, transform, spec.shape)
-    return vae.to(torch.get_default_dtype())
+    return VAE(encoder, head, decoder, likelihood, prior, transform, spec.shape)

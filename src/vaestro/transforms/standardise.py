@@ -4,7 +4,6 @@ Shape letters: B batch, * the sample's axes.
 """
 
 from collections.abc import Iterable
-from math import prod
 from typing import Literal
 
 import torch
@@ -47,20 +46,30 @@ class Standardise(Transform):
         return y * self.std + self.mean
 
     def fit(self, config: StandardiseConfig, batches: Iterable[Tensor]) -> None:
-        """Measure mean and std over `batches` of natural samples, in 64 bits."""
-        shape = self.mean.shape
-        total, squares = (torch.zeros(shape, dtype=torch.float64) for _ in range(2))
-        count = 0
-        for x in batches:
-            wide = x.double().cpu()
-            total += wide.sum(0)
-            squares += wide.square().sum(0)
-            count += len(wide)
-        mean, second = total / count, squares / count
+        """Measure mean and std (1/N) over `batches` (B, *) of natural samples, in 64 bits."""
+        mean, variance = _moments(batches, self.mean.shape)
         if config.per == "all":
-            mean, second = mean.mean().expand(shape), second.mean().expand(shape)
-        std = (second - mean.square()).clamp(min=0).sqrt()
-        std = torch.where(std < config.floor, 1.0, std)
+            within, between = variance.mean(), mean.var(correction=0)
+            mean, variance = mean.mean(), within + between
+        std = variance.sqrt()
         self.mean.copy_(mean)
-        self.std.copy_(std)
-        self.log_det.copy_(-self.std.double().log().sum() * prod(shape) / std.numel())
+        self.std.copy_(torch.where(std < config.floor, 1.0, std))
+        self.log_det.copy_(-self.std.double().log().sum())
+
+
+def _moments(batches: Iterable[Tensor], shape: torch.Size) -> tuple[Tensor, Tensor]:
+    """Mean and variance of every element, (*), in one pass.
+
+    Measured from the first sample on, so that a large common offset costs no digits.
+    """
+    first, total, squares = (torch.zeros(shape, dtype=torch.float64) for _ in range(3))
+    count = 0
+    for x in batches:
+        wide = x.double().cpu()
+        if count == 0:
+            first = wide[0]
+        total += (wide - first).sum(0)
+        squares += (wide - first).square().sum(0)
+        count += len(wide)
+    shift = total / count
+    return first + shift, (squares / count - shift.square()).clamp(min=0)

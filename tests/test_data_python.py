@@ -1,0 +1,133 @@
+"""What Python users hand over: tensors, frames, torch data sets, and how their numbers are kept."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from scipy.sparse import csr_matrix
+
+from vaestro.data.arrays import from_array
+from vaestro.data.resident import Samples
+from vaestro.foundation.errors import DataError
+
+RANDOM = np.random.default_rng(2)
+X = RANDOM.normal(size=(6, 4)).astype(np.float32)
+
+
+class Items:
+    """A torch data set: samples by number."""
+
+    def __init__(self, rows: list[Any]) -> None:
+        self.rows = rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, number: int) -> Any:
+        return self.rows[number]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        torch.from_numpy(X).requires_grad_(),
+        torch.from_numpy(X).double(),
+        torch.from_numpy(np.concatenate([X, X], 1))[:, :4],
+        csr_matrix(X),
+        Items([row.tolist() for row in X]),
+        Items([torch.from_numpy(row) for row in X]),
+        Items([[row, "a name"] for row in X]),
+    ],
+    ids=["with gradient", "double", "strided", "sparse", "lists", "tensors", "pairs with names"],
+)
+def test_one_array_however_it_is_held(given: Any) -> None:
+    data = from_array(given)
+    np.testing.assert_array_equal(data.values, X)
+    assert data.values.dtype == np.float32
+    assert data.labels is None
+
+
+def test_half_precision_tensors() -> None:
+    half = torch.from_numpy(X).bfloat16()
+    np.testing.assert_array_equal(from_array(half).values, half.float().numpy())
+
+
+def test_labels_from_pairs_only_when_whole() -> None:
+    whole = from_array(Items([(row, torch.tensor(i)) for i, row in enumerate(X)])).labels
+    assert whole is not None
+    assert whole.tolist() == [0, 1, 2, 3, 4, 5]
+    assert from_array(Items([(row, 0.7) for row in X])).labels is None
+    assert from_array(Items([(row, row) for row in X])).labels is None
+    given = from_array(Items([(row, 3) for row in X]), labels=np.arange(6)).labels
+    assert given is not None
+    assert given.tolist() == [0, 1, 2, 3, 4, 5]
+
+
+def test_pictures_come_channels_first() -> None:
+    colours = RANDOM.integers(0, 256, (3, 5, 4, 3)).astype(np.uint8)
+    data = from_array(Items([(Image.fromarray(c), 0) for c in colours]))
+    assert data.spec.shape == (3, 5, 4)
+    assert np.array_equal(data.values, colours.transpose(0, 3, 1, 2))
+
+
+@pytest.mark.parametrize("column", [np.arange(6), np.arange(6.0), np.arange(6)[:, None]])
+def test_labels_as_frames_hold_them(column: np.ndarray) -> None:
+    labels = from_array(X, labels=column).labels
+    assert labels is not None
+    assert labels.tolist() == [0, 1, 2, 3, 4, 5]
+    assert labels.dtype == np.int64
+
+
+BAD: list[tuple[Any, dict[str, Any], str]] = [
+    ((X, np.arange(6)), {}, "a tuple was given"),
+    ([[1.0, 2.0], [3.0]], {}, "equal samples"),
+    (Items([X[0], X[1, :3]]), {}, r"samples of shapes \(3,\) and \(4,\)"),
+    (Items([]), {}, "0 samples"),
+    (np.array([[1, "a"], [2, "b"]], dtype=object), {}, "the array holds object"),
+    (np.array([[1j, 2], [3, 4]]), {}, "the array holds complex128"),
+    (np.array([[1e300, 0], [1, 2]]), {}, "float32 ends at 3.4"),
+    (np.array([[2**40, 0], [1, 2]]), {}, "int32 ends at 2.147"),
+    (np.array([[np.nan, 1], [0, 1]]), {"values_kind": "binary"}, "1 of 2 samples hold NaN"),
+    (np.array([[0, 2], [1, 0]]), {"values_kind": "binary"}, "values=binary .* from 0 to 2"),
+    (np.array([[0, 0.5], [1, 0]]), {"values_kind": "binary"}, "are not whole and run from 0 to 1"),
+    (np.full((9, 4), 7.5), {}, r"every one of the 9 samples is the same \(7.5\)"),
+    (np.tile(np.arange(4), (9000, 1)), {}, r"9000 samples is the same \(numbers from 0 to 3\)"),
+    (X, {"labels": np.eye(6, dtype=int)}, r"6 samples and labels of shape \(6, 6\)"),
+    (X, {"labels": [0, 1, 2, 3, 4, 4.5]}, "label 5 is 4.5"),
+]
+
+
+@pytest.mark.parametrize(("given", "more", "message"), BAD, ids=[m for *_, m in BAD])
+def test_one_line_for_what_cannot_be_used(given: Any, more: dict[str, Any], message: str) -> None:
+    with pytest.raises(DataError, match=message) as caught:
+        from_array(given, **more)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_last_of_many_samples_may_be_the_one_that_differs() -> None:
+    many = np.zeros((9000, 2))
+    many[-1, 1] = 0.5
+    assert from_array(many).spec.values == "unit"
+
+
+def test_numbers_that_fit_are_not_copied() -> None:
+    for array in (X, RANDOM.integers(0, 256, (6, 4)).astype(np.uint8)):
+        assert np.shares_memory(from_array(array).values, array)
+
+
+def test_read_only_arrays_are_copied_so_that_torch_does_not_warn() -> None:
+    locked = X.copy()
+    locked.flags.writeable = False  # as pandas hands out its own
+    data = from_array(locked)
+    assert data.values.flags.writeable
+    assert torch.equal(Samples.of(data, "cpu", torch.float32).stored, torch.from_numpy(X))
+
+
+def test_zeros_and_ones_first_do_not_make_numbers_binary() -> None:
+    late = np.zeros((200, 3))
+    late[150:] = 0.5
+    assert from_array(late).spec.values == "unit"
+    assert from_array(late * 2).spec.values == "binary"
+    assert from_array((late * 4).astype(np.int64)).spec.values == "counts"
