@@ -51,6 +51,7 @@ def test_train_prints_what_is_promised(capsys: pytest.CaptureFixture[str], tmp_p
     assert summary["steps"] == 3 * 19
     assert summary["verdict"] in ("healthy", "collapsed")
     assert summary["samples_per_second"] > 0
+    assert (summary["effective_beta"], summary["effective_variance"]) == (1.0, None)
     for split in ("train", "validation"):
         keys = {"loss", "data_term", "prior_term", "mse", "live_dimensions"}
         assert keys <= summary[split].keys()
@@ -136,6 +137,18 @@ def test_encode_then_decode_is_reconstruct(
     np.testing.assert_allclose(np.load(decoded)["samples"], pair["reconstruction"], atol=1e-5)
     mse = float(((pair["original"] - pair["reconstruction"]) ** 2).mean())
     assert shown["mse"] == pytest.approx(mse, rel=1e-4)
+
+
+def test_the_summary_says_what_the_reduction_means(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """A mean over 64 pixels of squared error at beta 1 is a Gaussian of variance 32."""
+    mean = ["--set", "objective.reduction=mean", "--set", "model.likelihood.variance=0.5"]
+    code, out, err = call(capsys, "train", "--run", str(tmp_path / "r"), *FAST, *mean, "--json")
+    assert code == 0
+    assert json.loads(out)["effective_variance"] == pytest.approx(32.0)
+    assert json.loads(out)["effective_beta"] == pytest.approx(64.0)
+    assert "effective beta 64, effective observation variance 32" in err
 
 
 def test_data_of_ones_own(capsys: pytest.CaptureFixture[str], run: Path, tmp_path: Path) -> None:

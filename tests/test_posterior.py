@@ -81,8 +81,12 @@ def test_sampler_and_kl_share_the_scale(scale: LogVariance, raw: float) -> None:
 @pytest.mark.parametrize(
     "raw", [-1e10, -1e4, -200.0, -104.0, -89.0, 0.0, 11.0, 89.0, 178.0, 1e4, 1e10]
 )
-def test_any_raw_scale_gives_finite_gradients(scale: LogVariance, raw: float) -> None:
-    value = torch.full((2, 3), raw, requires_grad=True)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+def test_any_raw_scale_gives_finite_gradients(
+    scale: LogVariance, raw: float, dtype: torch.dtype
+) -> None:
+    """In float32, and from the half precision that autocast hands over."""
+    value = torch.full((2, 3), raw, dtype=dtype, requires_grad=True)
     posterior = Posterior(torch.zeros(2, 3), scale.log_variance(value))
     loss = kl(*posterior).sum() + posterior.sample(torch.ones(2, 3)).sum()
     loss.backward()

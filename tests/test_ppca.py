@@ -18,6 +18,7 @@ from vaestro.probability.likelihoods.kinds import build_likelihood
 from vaestro.probability.objective import Objective, ObjectiveConfig
 from vaestro.probability.posterior import Posterior
 from vaestro.probability.priors import StandardNormal
+from vaestro.probability.reduction import Reduction
 
 DIGITS = torch.from_numpy(load_digits().data / 16)
 VALUES = eigenvalues(DIGITS)
@@ -74,18 +75,26 @@ class Linear:
     output plus half the trace term; both come from the likelihood that models use.
     """
 
-    def __init__(self, x: Tensor, latent: int, variance: dict[str, object], beta: float) -> None:
+    def __init__(
+        self,
+        x: Tensor,
+        latent: int,
+        variance: dict[str, object],
+        beta: float,
+        reduction: Reduction = "sum",
+    ) -> None:
         torch.manual_seed(0)
         self.x = x - x.mean(0)
         elements = x.shape[1]
         spec = SampleSpec((elements,), "real")
-        config = GaussianConfig.parse({"variance": variance})
-        self.likelihood = build_likelihood(config, spec).double()
+        parsed = GaussianConfig.parse({"variance": variance})
+        self.likelihood = build_likelihood(parsed, spec).double()
         self.w = (0.1 * torch.randn(elements, latent, dtype=torch.float64)).requires_grad_()
         self.v = (0.1 * torch.randn(latent, elements, dtype=torch.float64)).requires_grad_()
         self.log_d = torch.zeros(latent, dtype=torch.float64, requires_grad=True)
         self.beta = beta
-        self.objective = Objective(ObjectiveConfig(), elements, latent, len(x), Horizon(1, 1))
+        config = ObjectiveConfig(reduction=reduction)
+        self.objective = Objective(config, elements, latent, 100, Horizon(1, 1))
 
     def terms(self):  # type: ignore[no-untyped-def]
         mean = self.x @ self.v.T
@@ -151,6 +160,32 @@ def test_beta_and_variance_act_as_one_product(beta: float) -> None:
     model = Linear(DIGITS, 10, {"kind": "fixed", "value": 0.5 / beta}, beta=beta)
     terms = model.fit()
     assert terms.prior_term.item() == pytest.approx(0.341072, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("reduction", "beta"),
+    [("sum", 1.0), ("mean", 1 / 64), ("mean-both", 10 / 64), ("mean-batch-sum", 1 / 6400)],
+)
+def test_every_reduction_is_one_effective_variance(reduction: Reduction, beta: float) -> None:
+    """Four ways to write the loss of tau = 0.5 have one optimum (N 64, K 10, B 100)."""
+    model = Linear(DIGITS, 10, {"kind": "fixed", "value": 0.5}, beta, reduction)
+    terms = model.fit()
+    best = optimum(VALUES, 10, 0.5)
+    assert terms.prior_term.item() == pytest.approx(best.kl, abs=1e-3)
+    distortion = (terms.data_term.item() - 32 * math.log(math.pi)) * 2 * 0.5
+    assert distortion == pytest.approx(best.distortion, abs=1e-3)
+
+
+def test_annealing_changes_nothing_in_the_linear_case() -> None:
+    """First at a hundredth of beta, then at beta: the optimum is the one without a ramp."""
+    model = Linear(DIGITS, 10, {"kind": "fixed", "value": 0.5}, beta=0.01)
+    eager = model.fit()
+    assert eager.prior_term.item() > 10
+    model.beta = 1.0
+    terms = model.fit()
+    assert terms.prior_term.item() == pytest.approx(0.341072, abs=1e-4)
+    distortion = terms.data_term.item() - 32 * math.log(math.pi)
+    assert distortion == pytest.approx(4.301700, abs=1e-4)
 
 
 def test_rate_distortion_slope() -> None:

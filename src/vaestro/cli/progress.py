@@ -35,6 +35,9 @@ class TerminalDisplay:
             f"{data.spec.elements:,} elements, {parameters:,} parameters, {self.latent} latents "
             f"(compression {data.spec.elements / self.latent:.1f}x), {self.total:,} steps"
         )
+        beta, variance = assembly.effective.values()
+        meant = "" if variance is None else f", effective observation variance {variance:.4g}"
+        self.say(f"effective beta {beta:.4g}{meant}")
         if data.spec.elements < self.latent:
             self.say(
                 f"warning: the latent space ({self.latent}) is larger than a sample "

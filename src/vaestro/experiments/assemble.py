@@ -20,6 +20,7 @@ from vaestro.foundation.samples import Batch, SampleSpec
 from vaestro.foundation.schedules import Horizon
 from vaestro.models.vae import VAE, build_vae
 from vaestro.probability.objective import Objective
+from vaestro.probability.reduction import effective_variance
 from vaestro.training.elbo import ElboTask
 from vaestro.training.optimiser import build_optimiser
 from vaestro.training.plan import Plan
@@ -57,6 +58,14 @@ class Assembly:
     task: ElboTask
     stream: BatchStream
     horizon: Horizon
+
+    @property
+    def effective(self) -> dict[str, float | None]:
+        """The beta and the observation variance that the loss means, whatever its reduction."""
+        control = self.task.initial_control(torch.device("cpu"))
+        beta = self.task.objective.effective_beta(control)
+        variance = effective_variance(beta, self.vae.likelihood.fixed_variance)
+        return {"effective_beta": beta, "effective_variance": variance}
 
     def fresh_state(self) -> TrainState:
         """The state before the first step."""

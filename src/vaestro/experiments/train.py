@@ -22,7 +22,6 @@ from vaestro.foundation.files import write_json, write_text
 from vaestro.foundation.samples import Batch
 from vaestro.health.baselines import constant_data_term
 from vaestro.health.verdict import sentence, verdict
-from vaestro.probability.reduction import effective_variance
 from vaestro.runs.folder import RunFolder
 from vaestro.runs.history import History, append_record
 from vaestro.runs.lock import locked
@@ -163,6 +162,7 @@ def _finish(
         "run": str(folder.root),
         "status": status,
         **figures,
+        **assembly.effective,
         "verdict": word,
         "sentence": said,
         "baseline_constant": baseline,
@@ -185,9 +185,6 @@ def _kept_data(recipe: Recipe, data: DataSet, root: Path) -> Recipe:
 
 def _write_manifest(folder: RunFolder, assembly: Assembly) -> None:
     recipe, material, vae = assembly.recipe, assembly.material, assembly.vae
-    effective = assembly.task.objective.effective_beta(
-        assembly.task.initial_control(torch.device("cpu"))
-    )
     parameters = sum(p.numel() for p in vae.parameters())
     folder.update_manifest(
         vaestro=version("vaestro"),
@@ -206,7 +203,6 @@ def _write_manifest(folder: RunFolder, assembly: Assembly) -> None:
         },
         parameters=parameters,
         compression=material.spec.elements / vae.latent,
-        effective_beta=effective,
-        effective_variance=effective_variance(effective, vae.likelihood.fixed_variance),
+        **assembly.effective,
         plan=assembly.plan.describe(),
     )
