@@ -220,12 +220,13 @@ def test_sampled_training_reaches_the_ppca_likelihood(tmp_path: Path) -> None:
             "training.precision=fp64",
             "split.test=0.0",
             "split.validation=0.01",
-            "training.epochs=1500",
+            "training.epochs=3000",
             "training.batch_size=300",
             "training.ema=0.99",
             "model.likelihood.variance=shared",
             "model.likelihood.variance.initial=0.05",
-            "training.learning_rate.end=1e-5",
+            "training.learning_rate.start=1e-2",
+            "training.learning_rate.end=1e-4",
         ],
     )
     summary = training.start(recipe, tmp_path / "r", Silent())
@@ -234,8 +235,9 @@ def test_sampled_training_reaches_the_ppca_likelihood(tmp_path: Path) -> None:
     run = load(tmp_path / "r")
     x = torch.cat([b.x for b in run.batches("train")()]).flatten(1).double()
     values = eigenvalues(x)
-    draws = [run.evaluate("train", samples=1, seed=s)["elbo"] for s in range(4)]
+    draws = [run.evaluate("train", samples=1, seed=s)["elbo"] for s in range(16)]
     assert np.mean(draws) == pytest.approx(log_likelihood(values, 10), abs=0.05)
-    variance = float(run.vae.likelihood.std(torch.zeros(1, 1, 1, 8, 8)) ** 2)  # type: ignore[operator]
+    with torch.no_grad():
+        variance = float(run.vae.likelihood.std(torch.zeros(1, 1, 1, 8, 8)) ** 2)  # type: ignore[operator]
     assert variance == pytest.approx(float(values[10:].mean()), rel=0.01)
     assert summary["verdict"] == "healthy"

@@ -261,6 +261,7 @@ def test_bf16_keeps_the_terms(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # the compiler's own
 def test_compiled_training_follows_eager(tmp_path: Path) -> None:
     figures = {}
     for compiled in (False, True):
