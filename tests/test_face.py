@@ -50,6 +50,17 @@ def test_train_on_data_from_python(kind: str, tmp_path: Path) -> None:
     assert loaded.evaluate("test", samples=2)["n"] == 270
 
 
+def test_a_run_that_keeps_its_data_may_be_moved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = vaestro.train("digits", data=X, run="here", set=SET, report=False).evaluate()
+    (tmp_path / "here").rename(tmp_path / "there")
+    monkeypatch.chdir("/")
+    after = vaestro.load(tmp_path / "there").evaluate()
+    assert after["elbo"] == before["elbo"]
+
+
 def test_labels_come_along(tmp_path: Path) -> None:
     run = vaestro.train("digits", data=X, labels=Y, run=tmp_path / "r", set=SET, report=False)
     labels = run.encode("train").labels

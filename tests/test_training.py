@@ -252,6 +252,26 @@ def test_an_unknown_weight_is_refused() -> None:
         state.load(tensors, state.numbers())
 
 
+def test_figures_that_are_not_finite_become_null(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A validation that overflows ends a run with a verdict, not with a traceback."""
+    from vaestro.training.elbo import ElboTask
+
+    honest = ElboTask.validate
+
+    def overflowing(self: ElboTask, *given: Any) -> dict[str, Any]:
+        return honest(self, *given) | {"data_term": float("inf"), "loss": float("inf")}
+
+    monkeypatch.setattr(ElboTask, "validate", overflowing)
+    summary = training.start(small_recipe(), tmp_path / "r", Silent())
+    assert summary["verdict"] == "exploding"
+    assert summary["validation"]["data_term"] is None
+    rows = (tmp_path / "r" / "history.jsonl").read_text()
+    assert '"data_term": null' in rows
+    assert "Infinity" not in rows + (tmp_path / "r" / "summary.json").read_text()
+
+
 def test_bf16_keeps_the_terms(tmp_path: Path) -> None:
     figures = {}
     for precision in ("fp32", "bf16"):

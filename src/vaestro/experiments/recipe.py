@@ -69,6 +69,21 @@ def apply(recipe: Recipe, assignments: Sequence[str]) -> Recipe:
     return Recipe.parse(values)
 
 
+def located(recipe: Recipe, run: Path | None = None) -> Recipe:
+    """`recipe` with its data's path made absolute, so that the run works from any folder.
+
+    Data that a run keeps are found in its own folder `run`, also after that has been moved.
+    """
+    given = getattr(recipe.data, "path", None)
+    if given is None:
+        return recipe
+    path = Path(given)
+    if run is not None and not path.exists() and (run / path.name).is_file():
+        path = run / path.name
+    data = recipe.data.model_copy(update={"path": str(path.resolve())})
+    return recipe.model_copy(update={"data": data})
+
+
 def require_same(stored: Recipe, wanted: Recipe) -> None:
     """Raise RecipeError naming the fields in which a resumed run's recipe was changed.
 

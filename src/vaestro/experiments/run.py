@@ -15,7 +15,7 @@ from vaestro.evaluation.encode import Encoded, encode_split
 from vaestro.evaluation.evaluate import evaluate
 from vaestro.experiments.assemble import EVALUATION_BATCH, Material, prepare
 from vaestro.experiments.model_files import load_model
-from vaestro.experiments.recipe import Recipe, read_recipe
+from vaestro.experiments.recipe import Recipe, located, read_recipe
 from vaestro.foundation.errors import DataError
 from vaestro.foundation.files import write_json
 from vaestro.foundation.samples import Batch, SampleSpec
@@ -119,7 +119,7 @@ def load(root: str | Path) -> Run:
     """The run in the folder `root`. Raises RunFolderError or CheckpointError in one line."""
     folder = RunFolder(Path(root))
     folder.require_run()
-    recipe = read_recipe(folder.recipe)
+    recipe = located(read_recipe(folder.recipe), folder.root)
     vae, spec = load_model(folder.model)
     plan = choose(recipe.training.model_copy(update={"device": "auto"}))
     return Run(folder, recipe, vae.to(plan.device, plan.dtype), spec, plan)

@@ -1,5 +1,6 @@
 """Train a recipe into a run folder, or go on with the run that is in it."""
 
+import math
 import platform
 import time
 from collections.abc import Callable
@@ -15,7 +16,13 @@ from vaestro.data.dataset import DataSet
 from vaestro.experiments.assemble import Assembly, assemble
 from vaestro.experiments.model_files import save_model
 from vaestro.experiments.pictures import write_pictures
-from vaestro.experiments.recipe import Recipe, changed_by_more_epochs, read_recipe, require_same
+from vaestro.experiments.recipe import (
+    Recipe,
+    changed_by_more_epochs,
+    located,
+    read_recipe,
+    require_same,
+)
 from vaestro.experiments.watch import Display, Keeper
 from vaestro.foundation.errors import DivergedError
 from vaestro.foundation.files import write_json, write_text
@@ -41,6 +48,7 @@ def start(
     """
     folder = RunFolder(root)
     folder.require_free()
+    recipe = located(recipe)
     plan = planning.choose(recipe.training)
     with planning.in_force(plan):
         assembly = assemble(recipe, plan, data)
@@ -61,8 +69,8 @@ def resume(root: Path, wanted: Callable[[Recipe], Recipe], display: Display) -> 
     """
     folder = RunFolder(root)
     folder.require_run()
-    stored = read_recipe(folder.recipe)
-    recipe = wanted(stored)
+    stored = located(read_recipe(folder.recipe), root)
+    recipe = located(wanted(stored))
     require_same(stored, recipe)
     with locked(root):
         summary = folder.read_summary()
@@ -148,7 +156,7 @@ def _finish(
     save_model(folder.model, vae, recipe, material.data.spec)
     vae.eval()
     figures = {
-        name: assembly.task.validate(material.batches(name)(), state.control)
+        name: _finite(assembly.task.validate(material.batches(name)(), state.control))
         for name in ("train", "validation")
     }
     sample_x = _first_samples(material.batches("train", 2048)())
@@ -169,6 +177,11 @@ def _finish(
     }
 
 
+def _finite(figures: dict[str, Any]) -> dict[str, Any]:
+    """The figures with null for what is not finite, as JSON has it."""
+    return {name: value if math.isfinite(value) else None for name, value in figures.items()}
+
+
 def _first_samples(batches: Any) -> torch.Tensor:
     parts: list[torch.Tensor] = [batch.x for batch in batches if isinstance(batch, Batch)]
     return torch.cat(parts)
@@ -179,7 +192,9 @@ def _kept_data(recipe: Recipe, data: DataSet, root: Path) -> Recipe:
     path = root / "data.npz"
     data.write(path)
     labels = None if data.labels is None else "labels"
-    source = ArraysConfig(path=str(path), key="values", labels_key=labels, values=data.spec.values)
+    source = ArraysConfig(
+        path=str(path.resolve()), key="values", labels_key=labels, values=data.spec.values
+    )
     return recipe.model_copy(update={"data": source})
 
 

@@ -36,5 +36,8 @@ def constant_data_term(vae: VAE, x: Tensor) -> float:
         return value
 
     with torch.enable_grad():
+        first = float(loss().detach())
         optimiser.step(loss)
-    return float(loss().detach() - vae.transform.log_det.double().cpu())
+        last = float(loss().detach())
+    best = last if last <= first else first  # an unbounded density may overflow on the way
+    return best - float(vae.transform.log_det.double())
