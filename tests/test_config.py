@@ -53,6 +53,7 @@ def test_numbers_in_yaml(text: str, value: object) -> None:
         ("model.latent=two", r"model\.latent is 'two'; legal: a valid integer"),
         ("training.learning_rate=.nan", r"training\.learning_rate is nan; legal: a finite number"),
         ("training.device=gpu", r"training\.device is 'gpu'"),
+        ("training.early_stopping=no", r"early_stopping is False; legal: a mapping of margin, mon"),
         ("seed", r"not of the form field\.path=value"),
         ("seed={", r"is not valid YAML"),
         ("seed.more=3", r"seed is 0 and has no fields"),

@@ -119,6 +119,16 @@ def test_the_output_starts_at_the_data_mean() -> None:
             assert bias.shape == (1,)
 
 
+def test_an_untrained_model_is_about_as_good_as_the_constant() -> None:
+    from vaestro.health.baselines import constant_data_term
+
+    recipe = small_recipe(model={"encoder": {"widths": [64]}, "decoder": {"widths": [64]}})
+    parts = assemble(recipe, choose(recipe.training))
+    x = torch.cat([b.x for b in parts.material.batches("train")()])
+    figures = parts.task.validate(parts.material.batches("train")(), parts.fresh_state().control)
+    assert figures["data_term"] == pytest.approx(constant_data_term(parts.vae, x), rel=0.05)
+
+
 def test_heads_are_never_normalised() -> None:
     parts = assemble(
         small_recipe(

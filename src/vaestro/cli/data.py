@@ -19,7 +19,7 @@ def listing(*, json: Json = False) -> None:
     finish({"data": rows}, prose, json)
 
 
-def show(name: str, *, set_: Assignments = None, json: Json = False) -> None:
+def show(name: str, /, *, set_: Assignments = None, json: Json = False) -> None:
     """Describe a data set by name, a recipe's data, or a file or folder of yours.
 
     --set data.key=NAME chooses an array of an .npz, and so on for any field of the source.

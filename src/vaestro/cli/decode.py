@@ -10,7 +10,7 @@ from vaestro.experiments.run import load
 from vaestro.foundation.errors import DataError
 
 
-def decode(run: Path, latents: Path, *, out: Out, json: Json = False) -> None:
+def decode(run: Path, latents: Path, /, *, out: Out, json: Json = False) -> None:
     """Write the samples that latents stand for. LATENTS is an .npz with `mean`, or an .npy."""
     require_parent(out)
     loaded = load(run)

@@ -15,6 +15,7 @@ from vaestro.foundation.files import new_file
 
 def encode(
     run: Path,
+    /,
     *,
     out: Out,
     split: Annotated[str, Parameter(help="train, validation or test.")] = "test",

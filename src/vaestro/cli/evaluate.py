@@ -12,6 +12,7 @@ from vaestro.experiments.run import load
 
 def evaluate(
     run: Path,
+    /,
     *,
     split: Annotated[str, Parameter(help="train, validation or test.")] = "test",
     data: Annotated[Path | None, Parameter(help="A file of samples instead of a split.")] = None,
@@ -33,6 +34,12 @@ def _prose(record: dict[str, object]) -> str:
     more = ("mutual_information", "prior_mismatch", "bits_per_dimension", "n")
     rows = [(name, record[name]) for name in (*names, *more)]
     lines = [f"{name:>20}  {_shown(value)}" for name, value in rows]
+    if record["mutual_information_cap"] is not None:
+        cap = _shown(record["mutual_information_cap"])
+        lines.append(
+            f"(the mutual information is an estimate that cannot exceed {cap}; what it "
+            "misses is counted as prior mismatch)"
+        )
     return "\n".join([f"{record['run']}, {record['split']} split, nats per sample:", *lines])
 
 

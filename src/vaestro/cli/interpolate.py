@@ -14,6 +14,7 @@ from vaestro.generation.traversals import interpolate as walk
 
 def interpolate(
     run: Path,
+    /,
     *,
     out: Out,
     split: Annotated[str, Parameter(help="train, validation or test.")] = "test",

@@ -4,7 +4,7 @@ from vaestro.cli.output import Assignments, Json, finish
 from vaestro.experiments.recipe import built_in, read_recipe, summary
 
 
-def recipes(name: str | None = None, *, set_: Assignments = None, json: Json = False) -> None:
+def recipes(name: str | None = None, /, *, set_: Assignments = None, json: Json = False) -> None:
     """List the built-in recipes; with NAME (or a YAML file) print that recipe in full."""
     if name is not None:
         recipe = read_recipe(name, set_ or [])

@@ -12,6 +12,7 @@ from vaestro.experiments.run import load
 
 def reconstruct(
     run: Path,
+    /,
     *,
     out: Out,
     split: Annotated[str, Parameter(help="train, validation or test.")] = "test",

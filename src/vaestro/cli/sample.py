@@ -12,6 +12,7 @@ from vaestro.experiments.run import load
 
 def sample(
     run: Path,
+    /,
     *,
     out: Out,
     n: Annotated[int, Parameter(help="How many samples.", validator=AT_LEAST_ONE)] = 64,

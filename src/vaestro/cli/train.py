@@ -16,6 +16,7 @@ from vaestro.runs.folder import next_free
 
 def train(
     recipe: str | None = None,
+    /,
     *,
     run: Annotated[Path | None, Parameter(help="The run folder.")] = None,
     resume: Annotated[bool, Parameter(negative="", help="Go on with the run in --run.")] = False,

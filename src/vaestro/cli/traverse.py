@@ -15,6 +15,7 @@ from vaestro.generation.traversals import traverse as walk
 
 def traverse(
     run: Path,
+    /,
     *,
     out: Out,
     dims: Annotated[

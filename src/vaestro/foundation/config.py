@@ -188,6 +188,9 @@ def _describe(cls: type[Config], values: Any, fault: ValidationError) -> str:
             return f"{path}.kind is {error['ctx']['tag']!r}; {nearest(error['ctx']['tag'], legal)}"
         case "union_tag_not_found":
             return f"{path} is {given!r}; it needs a kind, such as {path}.kind=..."
+        case "model_type" | "model_attributes_type":
+            legal = _fields_at(cls, error["loc"], values)
+            return f"{path} is {given!r}; legal: a mapping of {', '.join(legal)}"
         case "value_error":
             return one_line(
                 f"{path}: {error['ctx']['error']}" if path else str(error["ctx"]["error"])

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from vaestro.foundation.config import Widths
 from vaestro.foundation.errors import RecipeError
-from vaestro.networks.initialise import initialise, initialise_head
+from vaestro.networks.initialise import OUTPUT_GAIN, initialise, initialise_head
 from vaestro.networks.layers import Block, LayerConfig
 
 _CONVOLUTIONS: dict[int, Any] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
@@ -150,7 +150,7 @@ class ConvolutionDecoder(nn.Module):
         self.stages = nn.Sequential(*stages)
         self.head = _upward(config, config.channels[-1], outputs * shape[0], steps[-1])
         initialise(self, config.initialisation, generator)
-        initialise_head(self.head, generator)
+        initialise_head(self.head, generator, OUTPUT_GAIN)
 
     def forward(self, z: Tensor) -> Tensor:
         """z: (B, K); returns (B, P, C, *)."""

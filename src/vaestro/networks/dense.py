@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from vaestro.foundation.config import Widths
-from vaestro.networks.initialise import initialise, initialise_head
+from vaestro.networks.initialise import OUTPUT_GAIN, initialise, initialise_head
 from vaestro.networks.layers import Block, LayerConfig
 
 
@@ -65,7 +65,7 @@ class DenseDecoder(nn.Module):
         self.body = _stack(config, latent)
         self.head = nn.Linear(config.widths[-1] if config.widths else latent, prod(self.shape))
         initialise(self.body, config.initialisation, generator)
-        initialise_head(self.head, generator)
+        initialise_head(self.head, generator, OUTPUT_GAIN)
 
     def forward(self, z: Tensor) -> Tensor:
         """z: (B, K); returns (B, P, *)."""
