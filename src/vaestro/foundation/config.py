@@ -27,8 +27,16 @@ class Config(BaseModel):
             raise RecipeError(_describe(cls, values, fault)) from None
 
     def plain(self) -> dict[str, Any]:
-        """The configuration as plain dicts, lists, strings and numbers."""
-        return self.model_dump(mode="json")
+        """The configuration as dicts, lists, strings and numbers; each `kind` stands first."""
+        values: dict[str, Any] = _kind_first(self.model_dump(mode="json"))
+        return values
+
+
+def _kind_first(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    names = sorted(value, key=lambda name: name != "kind")  # stable: the others keep their order
+    return {name: _kind_first(value[name]) for name in names}
 
 
 def _by_kind(value: Any) -> Any:
