@@ -185,9 +185,10 @@ def test_interrupt_leaves_a_checkpoint_and_resumes(tmp_path: Path) -> None:
     assert json.loads((root / "summary.json").read_text())["status"] == "interrupted"
 
 
-def test_more_epochs_equal_the_long_run(tmp_path: Path) -> None:
-    short = small_recipe(training={"epochs": 2})
-    long = small_recipe(training={"epochs": 4})
+@pytest.mark.parametrize("validate_epochs", [1, 2])
+def test_more_epochs_equal_the_long_run(validate_epochs: int, tmp_path: Path) -> None:
+    short = small_recipe(training={"epochs": 3, "validate_epochs": validate_epochs})
+    long = small_recipe(training={"epochs": 4, "validate_epochs": validate_epochs})
     train_straight(long, tmp_path / "long")
     train_straight(short, tmp_path / "short")
     display = Silent()

@@ -65,6 +65,7 @@ class Loop:
     history: History
     watcher: Watcher
     _saved_at: float = field(default=0.0, init=False)
+    _saved_step: int | None = field(default=None, init=False)
 
     def run(self, state: TrainState) -> Status:
         """Train from `state` to the end of the horizon.
@@ -96,8 +97,7 @@ class Loop:
         epoch, within = divmod(state.step, self.horizon.steps_per_epoch)
         if within == 0 or (self.config.log_steps and state.step % self.config.log_steps == 0):
             self._record_training(state)
-        last = state.step == self.horizon.steps
-        if within == 0 and (epoch % self.config.validate_epochs == 0 or last):
+        if within == 0 and epoch % self.config.validate_epochs == 0:
             self._validate(state)
         if self._checkpoint_due(state):
             self._save(state)
@@ -139,9 +139,11 @@ class Loop:
         return by_steps or time.monotonic() - self._saved_at >= self.config.checkpoint_seconds
 
     def _save(self, state: TrainState) -> None:
+        if state.step == self._saved_step:
+            return  # nothing changed since: a whole checkpoint is never put at risk
         self.history.sync()
         checkpoints.save(self.folder, state, self.plan.describe())
-        self._saved_at = time.monotonic()
+        self._saved_at, self._saved_step = time.monotonic(), state.step
 
 
 def watch_best(state: TrainState, config: EarlyStoppingConfig, figures: dict[str, Any]) -> None:
