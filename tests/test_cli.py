@@ -269,6 +269,19 @@ def test_data_that_cannot_train(
     assert not (tmp_path / "r").exists()
 
 
+def test_resume_of_a_finished_run_touches_nothing(
+    run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stamps() -> dict[Path, int]:
+        return {p: p.stat().st_mtime_ns for p in run.rglob("*") if p.is_file()}
+
+    before = stamps()
+    assert record(capsys, "train", "--run", str(run), "--resume")["status"] == "finished"
+    assert stamps() == before
+    monkeypatch.chdir(run.parent)
+    assert record(capsys, "train", "--run", run.name, "--resume")["run"] == run.name
+
+
 def test_an_occupied_folder_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (tmp_path / "keep.txt").write_text("mine")
     code, _, err = call(capsys, "train", "--run", str(tmp_path))

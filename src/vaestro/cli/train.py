@@ -11,7 +11,7 @@ from vaestro.experiments import train as training
 from vaestro.experiments.recipe import Recipe, apply, read_recipe
 from vaestro.foundation.errors import RunFolderError
 from vaestro.reports.page import write_report
-from vaestro.runs.folder import next_free
+from vaestro.runs.folder import RunFolder, next_free
 
 
 def train(
@@ -29,11 +29,14 @@ def train(
     With --resume it is the run's own recipe when left out.
     """
     assignments = set_ or []
+    before = None
     display = TerminalDisplay()
     try:
         if resume:
             if run is None:
                 raise RunFolderError("--resume needs --run: the folder of the run to go on with")
+
+            root, before = run, RunFolder(run).read_summary()
 
             def wanted(stored: Recipe) -> Recipe:
                 return apply(stored if recipe is None else read_recipe(recipe), assignments)
@@ -45,6 +48,8 @@ def train(
             summary = training.start(chosen, root, display)
     finally:
         display.close()
-    report = write_report(Path(summary["run"]))
-    finish(summary, f"{summary['sentence']}\nreport: {report}", json)
+    folder = RunFolder(root)
+    if not folder.report.is_file() or summary != before:  # a finished run is left as it is
+        write_report(folder.root)
+    finish(summary, f"{summary['sentence']}\nreport: {folder.report}", json)
     return 0 if summary["status"] in ("finished", "stopped_early") else 1

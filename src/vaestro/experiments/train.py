@@ -77,7 +77,7 @@ def resume(root: Path, wanted: Callable[[Recipe], Recipe], display: Display) -> 
         done = summary is not None and summary["status"] in ("finished", "stopped_early")
         if done and summary is not None and recipe.training.epochs == stored.training.epochs:
             display.say(f"the run in {root} is finished; nothing to do")
-            return summary
+            return summary | {"run": str(root)}
         return _go_on(folder, stored, recipe, display)
 
 

@@ -11,7 +11,7 @@ from vaestro.foundation.errors import RunFolderError
 @contextmanager
 def locked(root: Path) -> Iterator[None]:
     """Hold `root`'s lock. Raises RunFolderError when another process holds it."""
-    with (root / ".lock").open("w") as file:
+    with (root / ".lock").open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
