@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tests.conftest import small_recipe
 from vaestro.experiments.recipe import Recipe, apply, built_in, read_recipe
-from vaestro.foundation.config import differences, edited, field_paths, read_yaml
+from vaestro.foundation.config import differences, edited, leaves, read_yaml
 from vaestro.foundation.errors import RecipeError
 
 
@@ -108,7 +108,7 @@ def test_recipes_are_frozen() -> None:
 def test_differences_name_paths() -> None:
     one, two = small_recipe(), apply(small_recipe(), ["seed=1", "model.latent=9"])
     assert differences(one.plain(), two.plain()) == ["model.latent", "seed"]
-    assert "model.encoder.widths" in set(field_paths(one.plain()))
+    assert "model.encoder.widths" in set(dict(leaves(one.plain())))
 
 
 def test_editing_leaves_the_original_alone() -> None:

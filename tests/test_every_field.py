@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from tests.conftest import Silent, small_recipe, updated
 from vaestro.experiments import train as training
 from vaestro.experiments.recipe import Recipe
-from vaestro.foundation.config import field_paths
+from vaestro.foundation.config import leaves
 
 GAUSSIAN = {"kind": "gaussian"}
 CONVOLUTION = {"kind": "convolution", "channels": [4], "normalisation": "batch"}
@@ -282,9 +282,9 @@ def test_no_field_was_forgotten() -> None:
     """Every leaf of every recipe used above is mutated by some case, or tested elsewhere."""
     mutated: set[str] = set()
     for _, change in SINGLE:
-        mutated |= set(field_paths(change))
+        mutated |= set(dict(leaves(change)))
     for base, _ in MUTATIONS:
-        for path in field_paths(small_recipe(**base).plain()):
+        for path in dict(leaves(small_recipe(**base).plain())):
             covered = any(
                 path == m or path.startswith(m + ".") or m.startswith(path + ".") for m in mutated
             )

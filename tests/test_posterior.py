@@ -4,14 +4,16 @@ import math
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.distributions import Normal, kl_divergence
 
+from tests.conftest import small_recipe
+from vaestro.experiments.assemble import assemble
 from vaestro.foundation.errors import RecipeError
-from vaestro.models.posterior_head import PosteriorHead
-from vaestro.probability.posterior import GaussianConfig, Posterior
+from vaestro.probability.posterior import Posterior
 from vaestro.probability.priors import StandardNormal
 from vaestro.probability.scale import LinearVariance, LogStd, LogVariance, Softplus
+from vaestro.training.plan import choose
 
 SCALES = [LogVariance(), LogStd(), Softplus(), LinearVariance()]
 PRIOR = StandardNormal()
@@ -133,9 +135,14 @@ def test_scale_bounds_must_be_ordered() -> None:
 
 
 def test_epsilon_std_scales_the_noise() -> None:
-    head = PosteriorHead(GaussianConfig(epsilon_std=0.3), 4, 2, torch.Generator().manual_seed(0))
-    assert head.epsilon_std == 0.3
-    assert isinstance(head.linear, nn.Linear)
+    """z = mean + std * epsilon_std * noise, through the whole model."""
+    recipe = small_recipe(model={"posterior": {"epsilon_std": 0.3}})
+    vae = assemble(recipe, choose(recipe.training)).vae
+    x, noise = torch.rand(3, 1, 8, 8), torch.randn(3, 4)
+    result = vae(x, noise)
+    assert result.posterior.log_variance is not None
+    std = torch.exp(0.5 * result.posterior.log_variance)
+    torch.testing.assert_close(result.z, result.posterior.mean + 0.3 * std * noise)
 
 
 def test_many_draws_have_one_more_axis() -> None:

@@ -12,7 +12,6 @@ from vaestro.data.source import DataConfig
 from vaestro.data.split import SplitConfig
 from vaestro.foundation.config import Config, differences, edited, nearest, read_yaml, write_yaml
 from vaestro.foundation.errors import RecipeError
-from vaestro.foundation.schedules import depends_on_run_length
 from vaestro.models.config import ModelConfig
 from vaestro.probability.objective import ObjectiveConfig
 from vaestro.training.config import TrainingConfig
@@ -105,11 +104,6 @@ MAY_CHANGE = {
     "training.checkpoint_seconds",
     "training.checkpoint_steps",
 }
-
-
-def changed_by_more_epochs(recipe: Recipe) -> bool:
-    """Whether a longer run would have differed from its start (a schedule spans the whole run)."""
-    return depends_on_run_length(recipe)
 
 
 def _text(source: str) -> str:

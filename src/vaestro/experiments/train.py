@@ -18,7 +18,6 @@ from vaestro.experiments.model_files import save_model
 from vaestro.experiments.pictures import write_pictures
 from vaestro.experiments.recipe import (
     Recipe,
-    changed_by_more_epochs,
     located,
     read_recipe,
     require_same,
@@ -27,6 +26,7 @@ from vaestro.experiments.watch import Display, Keeper
 from vaestro.foundation.errors import DivergedError
 from vaestro.foundation.files import write_json, write_text
 from vaestro.foundation.samples import Batch
+from vaestro.foundation.schedules import depends_on_run_length
 from vaestro.health.baselines import constant_data_term
 from vaestro.health.verdict import sentence, verdict
 from vaestro.runs.folder import RunFolder
@@ -87,7 +87,7 @@ def _go_on(folder: RunFolder, stored: Recipe, recipe: Recipe, display: Display) 
         plan, warnings = planning.choose(recipe.training), ["no checkpoint: starting at step 0"]
     else:
         plan, warnings = planning.resumed(found[1]["plan"], recipe.training)
-    if recipe.training.epochs != stored.training.epochs and changed_by_more_epochs(recipe):
+    if recipe.training.epochs != stored.training.epochs and depends_on_run_length(recipe):
         warnings.append(
             "a schedule is a fraction of the run, so this longer run differs from one that was "
             "this long from the start"

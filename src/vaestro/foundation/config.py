@@ -113,19 +113,9 @@ def nearest(name: str, legal: Iterator[str] | list[str]) -> str:
     return f"legal: {', '.join(names)}" if names else "it has no fields"
 
 
-def field_paths(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    """The dotted path of every leaf of `values`, in order."""
-    for key, value in values.items():
-        path = f"{prefix}{key}"
-        if isinstance(value, Mapping):
-            yield from field_paths(value, path + ".")
-        else:
-            yield path
-
-
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """The dotted paths at which two plain configurations differ, sorted."""
-    left, right = (dict(_leaves(values)) for values in (old, new))
+    left, right = (dict(leaves(values)) for values in (old, new))
     missing = object()
     return sorted(
         path
@@ -134,10 +124,11 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     )
 
 
-def _leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Every leaf of `values` as (dotted path, value), in order."""
     for key, value in values.items():
         if isinstance(value, Mapping):
-            yield from _leaves(value, f"{prefix}{key}.")
+            yield from leaves(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
 

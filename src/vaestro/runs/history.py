@@ -49,14 +49,6 @@ class History:
         self._file.close()
 
 
-def read_records(path: Path) -> list[dict[str, Any]]:
-    """The whole records in a .jsonl file; a half-written last line is left out."""
-    if not path.is_file():
-        return []
-    lines = path.read_bytes().split(b"\n")[:-1]
-    return [json.loads(line) for line in lines if line]
-
-
 def append_record(path: Path, record: Mapping[str, Any]) -> None:
     """Append one record to a .jsonl file that is no part of exact resume (times, events)."""
     with path.open("a") as file:

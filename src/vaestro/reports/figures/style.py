@@ -22,7 +22,7 @@ INCH = 96
 POINT = 0.75
 """Points to a CSS pixel."""
 
-INK, QUIET, RULE, FAINT = "#22282c", "#5d666b", "#c9cdcc", "#e8e8e4"
+INK, QUIET, RULE = "#22282c", "#5d666b", "#c9cdcc"
 TRAIN, HELD_OUT, ACCENT, WARNING = "#98a3a8", "#0b5f6b", "#cc6a22", "#a8332c"
 
 CLASSES = (
