@@ -1,72 +1,24 @@
-"""What there is to train on, and what a data set looks like before anything is trained.
+"""What a data set looks like before anything is trained.
 
 Shape letters: N samples, * the sample's axes.
 """
 
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from vaestro.data.arrays import ENDINGS, ArraysConfig
 from vaestro.data.dataset import DataSet
-from vaestro.data.idx import IdxConfig, is_idx
-from vaestro.data.source import Source
-from vaestro.foundation.errors import DataError
-
-CHUNK = 4096
+from vaestro.data.rows import CHUNK_BYTES
 
 
-def listing() -> list[dict[str, Any]]:
-    """The data sources: which are embedded, and which files the others read.
+class Moments(NamedTuple):
+    """Of every element (*), in 64 bits: mean, variance (1/N), minimum and maximum."""
 
-    `shape` and `samples` are None where the file decides.
-    """
-    return [
-        {
-            "name": "digits",
-            "kind": "digits",
-            "embedded": True,
-            "shape": [1, 8, 8],
-            "samples": 1797,
-            "about": "1,797 handwritten digits, 1x8x8, 17 grey levels, with labels; no file needed",
-        },
-        {
-            "name": "idx",
-            "kind": "idx",
-            "embedded": False,
-            "shape": None,
-            "samples": None,
-            "about": "a folder of the MNIST family (train-images-idx3-ubyte, ...), gz or raw",
-        },
-        {
-            "name": "arrays",
-            "kind": "arrays",
-            "embedded": False,
-            "shape": None,
-            "samples": None,
-            "about": ".npz, .npy or .csv of numbers, gz or raw; bit-packed with packed_columns",
-        },
-    ]
-
-
-def guess_source(path: Path) -> Source:
-    """The source that reads `path`. Raises DataError when nothing here does."""
-    if path.is_dir():
-        if any("idx3" in p.name for p in path.iterdir()):
-            return IdxConfig(path=str(path))
-        raise DataError(
-            f"{path} is a folder without idx files (train-images-idx3-ubyte, ...); "
-            "legal: such a folder, or one .npz, .npy, .csv or idx file"
-        )
-    if Path(path.name.removesuffix(".gz")).suffix in ENDINGS:
-        return ArraysConfig(path=str(path))
-    if "idx" in path.name or (path.is_file() and is_idx(path)):
-        return IdxConfig(path=str(path))
-    raise DataError(
-        f"{path} is neither a known data set nor a file that is read; legal: digits, a recipe, a "
-        "folder of idx files, or a .npz, .npy, .csv or idx file"
-    )
+    mean: np.ndarray
+    variance: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
 
 
 def describe(data: DataSet) -> dict[str, Any]:
@@ -75,51 +27,83 @@ def describe(data: DataSet) -> dict[str, Any]:
     zero_predictor: predicts 0 everywhere; mean_predictor: the mean sample. `_error` is the mean
     over a sample's elements, `_sum` the sum over them, both averaged over the samples.
     """
-    mean, variance, low, high = _moments(data)
-    second = variance + mean**2
+    found = moments(data)
+    second = found.variance + found.mean**2
+    spec = data.spec
     return {
         "name": data.name,
+        "domain": spec.domain,
         "samples": len(data.values),
-        "shape": list(data.spec.shape),
-        "elements": data.spec.elements,
+        "shape": list(spec.shape),
+        "elements": spec.elements,
         "stored_as": str(data.values.dtype),
-        "values": data.spec.values,
-        "levels": data.spec.levels,
-        "minimum": float(low.min()),
-        "maximum": float(high.max()),
-        "mean": float(mean.mean()),
-        "std": float(np.sqrt(variance.mean() + mean.var())),
-        "constant_elements": int((low == high).sum()),
+        "values": spec.values,
+        "levels": spec.levels,
+        "minimum": float(found.low.min()),
+        "maximum": float(found.high.max()),
+        "mean": float(found.mean.mean()),
+        "std": float(np.sqrt(found.variance.mean() + found.mean.var())),
+        "constant_elements": int((found.low == found.high).sum()),
         "zero_predictor_error": float(second.mean()),
-        "mean_predictor_error": float(variance.mean()),
+        "mean_predictor_error": float(found.variance.mean()),
         "zero_predictor_sum": float(second.sum()),
-        "mean_predictor_sum": float(variance.sum()),
-        "official_test": None if data.official_test is None else len(data.official_test),
+        "mean_predictor_sum": float(found.variance.sum()),
+        "official_validation": _size(data.official_validation),
+        "official_test": _size(data.official_test),
+        "groups": None if data.groups is None else len(np.unique(data.groups)),
         "labels": _label_counts(data),
+        "covariates": {name: _spread(column) for name, column in data.covariates.items()},
+        "names": None if spec.names is None else list(spec.names),
+        "voxel_sizes": None if spec.frame is None else list(spec.frame.voxel_sizes),
+        "unit": None if spec.frame is None else spec.frame.unit,
+        "notes": list(data.notes),
     }
 
 
-def _moments(data: DataSet) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Mean, variance (1/N), minimum and maximum of every element: four arrays (*), 64 bits.
-
-    Measured from the first sample on, so that a large common offset costs no digits.
-    """
+def moments(data: DataSet) -> Moments:
+    """The moments of every element, measured from the first sample on, so that a large common
+    offset costs no digits; a bounded piece of the data is held at a time."""
     first = data.natural(slice(0, 1))[0].astype(np.float64)
     low, high = first.copy(), first.copy()
     sums, squares = np.zeros_like(first), np.zeros_like(first)
-    for start in range(0, len(data.values), CHUNK):
-        x = data.natural(slice(start, start + CHUNK)).astype(np.float64)
+    for x in _pieces(data):
         np.minimum(low, x.min(0), out=low)
         np.maximum(high, x.max(0), out=high)
         x -= first
         sums += x.sum(0)
         squares += np.square(x, out=x).sum(0)
     shift = sums / len(data.values)
-    return first + shift, np.maximum(squares / len(data.values) - shift**2, 0), low, high
+    variance = np.maximum(squares / len(data.values) - shift**2, 0)
+    return Moments(first + shift, variance, low, high)
+
+
+def _pieces(data: DataSet) -> Iterator[np.ndarray]:
+    """Every sample in natural units as float64, some at a time."""
+    size = max(1, CHUNK_BYTES // (8 * data.spec.elements))
+    for start in range(0, len(data.values), size):
+        yield data.natural(slice(start, start + size)).astype(np.float64)
+
+
+def _size(numbers: np.ndarray | None) -> int | None:
+    return None if numbers is None else len(numbers)
 
 
 def _label_counts(data: DataSet) -> dict[str, int] | None:
     if data.labels is None:
         return None
-    names, counts = np.unique(data.labels, return_counts=True)
-    return {str(n): int(c) for n, c in zip(names, counts, strict=True)}
+    names = data.spec.label_names
+    found, counts = np.unique(data.labels, return_counts=True)
+    return {
+        names[label] if names else str(label): int(count)
+        for label, count in zip(found, counts, strict=True)
+    }
+
+
+def _spread(column: np.ndarray) -> dict[str, float]:
+    wide = column.astype(np.float64)
+    return {
+        "minimum": float(wide.min()),
+        "mean": float(wide.mean()),
+        "std": float(wide.std()),
+        "maximum": float(wide.max()),
+    }

@@ -1,4 +1,7 @@
-"""Training, validation and test parts: a seeded permutation, or the official test part."""
+"""Training, validation and test parts: seeded, official, and never through the middle of a group.
+
+Shape letters: N samples.
+"""
 
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -14,10 +17,14 @@ from vaestro.foundation.randomness import Stream, generator
 
 
 class SplitConfig(Config):
-    """`test`: official, or a fraction of all samples; `validation`: a fraction of the others."""
+    """`test`: official, or a fraction of all samples; `validation`: official, or a fraction of the
+    others. With `whole_groups`, samples of one group (an object, a subject, a structure) stay
+    together where the data set knows groups; parts are then as near to the fractions as they allow.
+    """
 
-    validation: float = Field(default=0.2, gt=0, lt=1)
+    validation: Literal["official"] | Annotated[float, Field(gt=0, lt=1)] = 0.2
     test: Literal["official"] | Annotated[float, Field(ge=0, lt=1)] = 0.15
+    whole_groups: bool = True
     seed: int = Field(default=42, ge=0)
 
 
@@ -36,23 +43,57 @@ class Split:
 
 def split(data: DataSet, config: SplitConfig) -> Split:
     """Divide `data`. Raises DataError when a training or validation part would be empty."""
-    count = len(data.values)
+    official_test = _official(data, config.test, "test", data.official_test)
+    official_validation = _official(data, config.validation, "validation", data.official_validation)
+    aside = np.union1d(official_test, official_validation)
+    order = _shuffled(data, config, np.setdiff1d(np.arange(len(data.values)), aside))
+    groups = data.groups if config.whole_groups else None
+    test, order = official_test, order
+    if config.test != "official":
+        test, order = _cut(order, round(len(data.values) * config.test), groups)
+    validation = official_validation
+    if config.validation != "official":
+        validation, order = _cut(order, round(len(order) * config.validation), groups)
+    _require_parts(data, len(order), len(validation), groups)
+    return Split(*(np.sort(part).astype(np.int64) for part in (order, validation, test)))
+
+
+def _official(data: DataSet, asked: object, part: str, known: np.ndarray | None) -> np.ndarray:
+    """The numbers that the data's makers set aside for `part`, where they are asked for."""
+    if asked != "official":
+        return np.empty(0, dtype=np.int64)
+    if known is None:
+        raise DataError(f"{data.name} has no official {part} part; give split.{part}=0.15, say")
+    return known
+
+
+def _shuffled(data: DataSet, config: SplitConfig, rest: np.ndarray) -> np.ndarray:
+    """`rest` in a seeded order; the samples of a group, where groups count, one after another."""
     random = generator(config.seed, Stream.SPLIT)
-    if config.test == "official":
-        if data.official_test is None:
-            raise DataError(f"{data.name} has no official test part; give split.test=0.15, say")
-        test = data.official_test
-        rest = np.setdiff1d(np.arange(count), test)
-        order = rest[torch.randperm(len(rest), generator=random).numpy()]
-    else:
-        shuffled = torch.randperm(count, generator=random).numpy()
-        held = round(count * config.test)
-        test, order = shuffled[:held], shuffled[held:]
-    held = round(len(order) * config.validation)
-    validation, train = order[:held], order[held:]
-    if len(train) == 0 or len(validation) == 0:
-        raise DataError(
-            f"{data.name}: {count} samples leave {len(train)} for training and {len(validation)} "
-            "for validation; each needs at least 1: change split.validation or split.test"
-        )
-    return Split(*(np.sort(part).astype(np.int64) for part in (train, validation, test)))
+    order: np.ndarray = rest[torch.randperm(len(rest), generator=random).numpy()]
+    if data.groups is None or not config.whole_groups:
+        return order
+    _, first, members = np.unique(data.groups[order], return_index=True, return_inverse=True)
+    by_group: np.ndarray = order[np.argsort(first[members], kind="stable")]
+    return by_group
+
+
+def _cut(order: np.ndarray, count: int, groups: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """The first `count` of `order` and the others, cut at the nearest border between groups (none
+    of a single group)."""
+    if groups is not None and 0 < count < len(order):
+        borders = np.flatnonzero(np.diff(groups[order])) + 1
+        count = int(borders[np.abs(borders - count).argmin()]) if len(borders) else 0
+    return order[:count], order[count:]
+
+
+def _require_parts(data: DataSet, train: int, validation: int, groups: np.ndarray | None) -> None:
+    if train > 0 and validation > 0:
+        return
+    kept = "" if groups is None else f" in {len(np.unique(groups))} groups that stay whole"
+    cure = "" if groups is None else " or give split.whole_groups=false"
+    raise DataError(
+        f"{data.name}: {len(data.values)} samples{kept} leave {train} for training and "
+        f"{validation} for validation; each needs at least 1: change split.validation or "
+        f"split.test{cure}"
+    )

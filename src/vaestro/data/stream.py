@@ -1,9 +1,11 @@
 """The batch stream: which samples a training step sees, as a pure function of (seed, step)."""
 
+from concurrent.futures import Future, ThreadPoolExecutor
+
 import torch
 from torch import Tensor
 
-from vaestro.data.resident import Samples
+from vaestro.data.samples import Samples
 from vaestro.foundation.errors import DataError
 from vaestro.foundation.randomness import Stream, generator
 from vaestro.foundation.samples import Batch
@@ -12,8 +14,10 @@ from vaestro.foundation.samples import Batch
 class BatchStream:
     """Batches of `batch_size` from a new shuffle each epoch.
 
-    Every batch has the same size: an epoch leaves out the remainder of its own shuffle. Raises
-    DataError when a batch is larger than the data.
+    Every batch has the same size: an epoch leaves out the remainder of its own shuffle. Samples
+    that are fetched or rendered are read one batch ahead, by a thread, while the step computes;
+    since a batch depends on its step alone, this changes nothing but the time. Raises DataError
+    when a batch is larger than the data.
     """
 
     def __init__(self, samples: Samples, batch_size: int, seed: int) -> None:
@@ -26,15 +30,37 @@ class BatchStream:
         self.batch_size = batch_size
         self.seed = seed
         self.steps_per_epoch = len(samples) // batch_size
-        self._epoch = -1
-        self._order: Tensor = torch.empty(0)
+        self._order: tuple[int, Tensor] = (-1, torch.empty(0))
+        self._ahead: tuple[int, Future[Batch]] | None = None
+        self._reader = None if samples.store.resident else ThreadPoolExecutor(1, "batches")
 
     def batch(self, step: int) -> Batch:
         """The batch of `step` (counted from 0 over the whole run)."""
+        if self._reader is None:
+            return self._read(step)
+        ahead, self._ahead = self._ahead, None
+        here = ahead[1] if ahead and ahead[0] == step else self._reader.submit(self._read, step)
+        batch = here.result()
+        self._ahead = (step + 1, self._reader.submit(self._read, step + 1))
+        return batch
+
+    def close(self) -> None:
+        """Let the reading thread end; what it reads ahead is dropped."""
+        if self._reader is not None:
+            self._reader.shutdown(wait=True, cancel_futures=True)
+
+    def _read(self, step: int) -> Batch:
         epoch, within = divmod(step, self.steps_per_epoch)
-        if epoch != self._epoch:  # the shuffle is drawn once an epoch and kept
+        start = within * self.batch_size
+        positions = self._shuffle(epoch)[start : start + self.batch_size]
+        return self.samples.read(positions, epoch)
+
+    def _shuffle(self, epoch: int) -> Tensor:
+        """The order of `epoch`, drawn once and kept until another is asked for."""
+        known, order = self._order
+        if known != epoch:
             random = generator(self.seed, Stream.ORDER, epoch)
             order = torch.randperm(len(self.samples), generator=random)
-            self._order, self._epoch = order.to(self.samples.stored.device), epoch
-        start = within * self.batch_size
-        return self.samples.read(self._order[start : start + self.batch_size])
+            order = order.to(self.samples.store.device)
+            self._order = (epoch, order)
+        return order

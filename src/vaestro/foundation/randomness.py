@@ -7,6 +7,7 @@ and forgets it; so a resumed run draws what the uninterrupted one would have dra
 import hashlib
 from enum import StrEnum
 
+import numpy as np
 import torch
 
 
@@ -22,6 +23,8 @@ class Stream(StrEnum):
     EVALUATION = "evaluation"
     SAMPLING = "sampling"
     PICTURES = "pictures"
+    DATA = "data"
+    AUGMENTATION = "augmentation"
 
 
 def derive_seed(seed: int, stream: Stream, *counters: int) -> int:
@@ -50,3 +53,16 @@ def seed_layers(seed: int, step: int, device: torch.device) -> None:
     torch.default_generator.manual_seed(value)
     if device.type == "cuda":
         torch.cuda.manual_seed(value)
+
+
+def choices(seed: int, stream: Stream, counter: int, items: np.ndarray, among: int) -> np.ndarray:
+    """For each of `items` (M,) a whole number below `among`, equal whatever stands beside it.
+
+    SplitMix64 (Steele, Lea and Flood 2014) over the stream's seed at `counter` plus the item.
+    """
+    start = np.uint64(derive_seed(seed, stream, counter))
+    mixed = start + items.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    chosen: np.ndarray = ((mixed ^ (mixed >> np.uint64(31))) % np.uint64(among)).astype(np.int64)
+    return chosen

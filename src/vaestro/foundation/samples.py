@@ -1,29 +1,68 @@
-"""What one sample is: its shape, what its numbers mean, and a batch of them."""
+"""What one sample is: its shape, what its numbers mean, where it lies, and a batch of them."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from math import prod
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Self
 
+import numpy as np
 from torch import Tensor
 
 ValueKind = Literal["binary", "unit", "counts", "real"]
 """binary: {0, 1}; unit: greys in [0, 1]; counts: 0, 1, 2, ...; real: any finite number."""
+Domain = Literal["vector", "streamline", "image", "volume"]
+Unit = Literal["mm", "angstrom"]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Where the grid of a file lies in the world, so that samples go back where they came from.
+
+    affine: four rows of four numbers, voxel numbers (i, j, k, 1) -> world; dimensions: voxels
+    along (i, j, k); unit: that of the world. Sources: NIfTI-1, TrackVis and MRC2014 headers.
+    """
+
+    affine: tuple[tuple[float, ...], ...]
+    dimensions: tuple[int, int, int]
+    unit: Unit = "mm"
+
+    @classmethod
+    def of(cls, affine: np.ndarray, dimensions: Any, unit: Unit = "mm") -> Self:
+        """A frame from a (4, 4) array and three whole numbers."""
+        rows = tuple(tuple(float(number) for number in row) for row in np.asarray(affine))
+        i, j, k = (int(size) for size in dimensions)
+        return cls(rows, (i, j, k), unit)
+
+    @property
+    def matrix(self) -> np.ndarray:
+        """The affine as a (4, 4) array of float64."""
+        return np.array(self.affine, dtype=np.float64)
+
+    @property
+    def voxel_sizes(self) -> tuple[float, float, float]:
+        """The lengths of a voxel along (i, j, k), in world units."""
+        i, j, k = (float(size) for size in np.sqrt((self.matrix[:3, :3] ** 2).sum(0)))
+        return i, j, k
 
 
 @dataclass(frozen=True)
 class SampleSpec:
     """The shape and meaning of one sample.
 
-    `shape` excludes the batch axis: (features,) for vectors, (channels, height, width) for
-    images. `scale` turns stored numbers into natural ones (natural = stored * scale).
-    `levels` is the number of distinct stored values of quantised data, else None; the natural
-    distance between two of them is `scale`.
+    `shape` excludes the batch axis: (features,) for vectors, (3, points) for streamlines,
+    (channels, height, width) for images, (channels, depth, height, width) for volumes. `scale`
+    turns stored numbers into natural ones (natural = stored * scale). `levels` is the number of
+    distinct stored values of quantised data, else None; the natural distance between two of them
+    is `scale`. `names`: what the numbers of a vector, or the channels of other samples, are called;
+    `label_names`: what label 0, 1, 2, ... are called; `frame`: where the samples lie.
     """
 
     shape: tuple[int, ...]
     values: ValueKind
     scale: float = 1.0
     levels: int | None = None
+    names: tuple[str, ...] | None = None
+    label_names: tuple[str, ...] | None = None
+    frame: Frame | None = None
 
     @property
     def elements(self) -> int:
@@ -35,10 +74,39 @@ class SampleSpec:
         """The natural distance between neighbouring quantised values, or None."""
         return self.scale if self.levels is not None else None
 
+    @property
+    def domain(self) -> Domain:
+        """What kind of thing a sample is; its number of axes says so."""
+        domains: tuple[Domain, ...] = ("vector", "streamline", "image", "volume")
+        return domains[len(self.shape) - 1]
+
+    def plain(self) -> dict[str, Any]:
+        """The spec as JSON has it; `from_plain` reads it back."""
+        return asdict(self)
+
+    @classmethod
+    def from_plain(cls, values: dict[str, Any]) -> Self:
+        """The spec that `plain` wrote."""
+        known = {f.name: values[f.name] for f in fields(cls) if f.name in values}
+        for name in ("shape", "names", "label_names"):
+            known[name] = None if known.get(name) is None else tuple(known[name])
+        if known.get("frame") is not None:
+            frame = known["frame"]
+            known["frame"] = Frame.of(np.array(frame["affine"]), frame["dimensions"], frame["unit"])
+        return cls(**known)
+
 
 class Batch(NamedTuple):
-    """B samples in natural units. x: (B, *shape); label: (B,) integers or None; indices: (B,)."""
+    """B samples as the model sees them. x: (B, *) in model space; label: (B,) integers or None;
+    indices: (B,) their numbers in the data set; natural: (B, *) the same samples in natural units
+    where those are another thing than x, else None."""
 
     x: Tensor
     label: Tensor | None
     indices: Tensor
+    natural: Tensor | None = None
+
+    @property
+    def truth(self) -> Tensor:
+        """The samples in natural units (B, *)."""
+        return self.x if self.natural is None else self.natural
