@@ -1,0 +1,1 @@
+"""Pictures: idx files, small NORB, folders of PNG and JPEG, procedural sets, contact sheets."""
