@@ -1,0 +1,1 @@
+"""Volumes: grids of voxels from files, and macromolecules rendered as such."""
