@@ -1,0 +1,1 @@
+"""Tractography streamlines: files, resampling, orientation, covariates and procedural bundles."""
