@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from vaestro.data.arrays import ArraysConfig, load_arrays
-from vaestro.data.catalogue import guess_source
 from vaestro.data.dataset import DataSet
-from vaestro.data.idx import IdxConfig, load_idx
+from vaestro.data.images.idx import IdxConfig, load_idx
 from vaestro.data.numpy_files import archive
-from vaestro.foundation.errors import DataError
+from vaestro.data.recognise import guess_source
+from vaestro.foundation.config import edited
+from vaestro.foundation.errors import DataError, RecipeError
 
 RANDOM = np.random.default_rng(1)
 
@@ -172,6 +173,10 @@ def test_a_gzipped_archive_and_fortran_order(tmp_path: Path) -> None:
         ("t.npy", {"labels_key": "a"}, "data.labels_key=a"),
         ("t.csv", {"key": "a"}, "data.key=a"),
         ("t.csv", {"packed_columns": 3}, "data.packed_columns=3"),
+        ("t.npz", {"columns": ("a", "b")}, "data.columns=a,b"),
+        ("t.npy", {"covariate_keys": "a"}, "data.covariate_keys=a"),
+        ("t.csv", {"memory": "mapped"}, "data.memory=mapped"),
+        ("t.parquet", {"key": "a"}, "data.key=a"),
     ],
 )
 def test_a_field_that_means_nothing_is_refused(
@@ -179,6 +184,205 @@ def test_a_field_that_means_nothing_is_refused(
 ) -> None:
     message = refused(load_arrays, ArraysConfig(path=str(tmp_path / name), **fields))
     assert f"{named} means nothing for a {name[1:]} file" in message
+
+
+def test_columns_by_their_role(tmp_path: Path) -> None:
+    text = 'x,age,"dose, mg",site,y\n1,30,0.5,b,9\n2,41.5,0.25,a,8\n3,52,1,b,7\n'
+    data = csv(tmp_path, text, labels_key="site", covariate_keys=["dose, mg", "age"])
+    assert data.values.tolist() == [[1, 9], [2, 8], [3, 7]]
+    assert data.spec.names == ("x", "y")
+    assert data.spec.label_names == ("a", "b")
+    assert data.labels is not None
+    assert data.labels.tolist() == [1, 0, 1]
+    assert {name: x.tolist() for name, x in data.covariates.items()} == {
+        "dose, mg": [0.5, 0.25, 1],
+        "age": [30, 41.5, 52],
+    }
+    chosen = csv(tmp_path, text, columns="y, x", covariate_keys="age")
+    assert chosen.values.tolist() == [[9, 1], [8, 2], [7, 3]]
+    assert chosen.spec.names == ("y", "x")
+    assert list(chosen.covariates) == ["age"]
+    assert csv(tmp_path, "0,1\n5,6\n7,8\n").spec.names is None
+
+
+@pytest.mark.parametrize("given", ["a,b", " a , b ", ["a", "b"], ("a", "b")])
+def test_names_as_the_command_line_gives_them(given: Any) -> None:
+    config = ArraysConfig(path="t.csv", covariate_keys=given, columns=given)
+    assert config.covariate_keys == config.columns == ("a", "b")
+    assert ArraysConfig(path="t.csv", columns=7).columns == ("7",)  # type: ignore[arg-type]
+    recipe = {"name": "n", "data": {"kind": "arrays", "path": "t.csv"}}
+    assert edited(recipe | {"data": config.plain()}, ("data.columns=x,y",))["data"]["columns"] == [
+        "x",
+        "y",
+    ]
+
+
+def test_no_columns_are_no_choice() -> None:
+    with pytest.raises(RecipeError, match="columns"):
+        ArraysConfig.parse({"path": "t.csv", "columns": ""})
+
+
+ROLES: list[tuple[str, dict[str, Any], str]] = [
+    ("a,b\n1,2\n3,x y\n", {}, "line 3, column b: could not convert string 'x y' to a number"),
+    ("a,b\n1,2\n\n3,\n", {}, "line 4, column b: the cell is empty"),
+    ('a,b\n1,"2\n"\n3,-\n', {}, "line 4, column b: could not convert string '-'"),
+    ("a,b\n1,2\n3,\n", {"covariate_keys": "b"}, "covariate b in line 3 is empty; fill it in"),
+    ("a,b\n1,2\n3,NA\n", {"covariate_keys": "b"}, "covariate b in line 3 is 'NA' and a finite"),
+    ("a,b\n1,nan\n3,4\n", {"covariate_keys": "b"}, "covariate b in line 2 is 'nan' and a finite"),
+    ("a,b\n1,2\n3,\n", {"labels_key": "b"}, "label b in line 3 is empty; fill it in"),
+    ("a,b\n1,2\n3,x\n", {"labels_key": "b"}, "in line 3 is 'x' and above it stands '2'"),
+    ("a,b\n1,2\n3,4\n", {"covariate_keys": "c"}, "has no column 'c'; legal: a, b"),
+    ("a,b\n1,2\n3,4\n", {"columns": "a,c"}, "has no column 'c'; legal: a, b"),
+    ("a,a\n1,2\n3,4\n", {"columns": "a"}, "has 2 columns called 'a'; rename them"),
+    ("a,b\n1,2\n3,4\n", {"covariate_keys": "b", "columns": "a,b"}, "a column is one of the two"),
+    ("a,b\n1,2\n3,4\n", {"covariate_keys": "a,b"}, "are all the 2 columns; name fewer"),
+    ("a,b\n1,2\n3\n", {}, "line 3 has 1 cells and the header names 2 columns"),
+    ("a,b\n1,2\n3,\0\n", {}, "column b: could not convert string"),
+    ("a,b\n1,2\n3," + "9" * 200_000 + "\n", {}, "field larger than field limit"),
+]
+
+
+@pytest.mark.parametrize(("content", "fields", "message"), ROLES, ids=range(len(ROLES)))
+def test_the_cell_that_is_wrong_is_named(
+    content: str, fields: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    assert message in refused(csv, tmp_path, content, **fields)
+
+
+def parted(labels: str = "labels", between: str = "{part}_{what}") -> dict[str, np.ndarray]:
+    """Parts of 6, 2 and 3 samples with labels (N, 1), as MedMNIST has them."""
+    images = RANDOM.integers(0, 250, (11, 9, 7, 3)).astype(np.uint8)
+    kinds = np.arange(11, dtype=np.uint8)[:, None] % 4
+    cuts = {"train": slice(0, 6), "val": slice(6, 8), "test": slice(8, 11)}
+    arrays = {}
+    for part, cut in cuts.items():
+        arrays[between.format(part=part, what="images")] = images[cut]
+        arrays[between.format(part=part, what=labels)] = kinds[cut]
+    return arrays
+
+
+@pytest.mark.parametrize(
+    ("labels", "between"),
+    [("labels", "{part}_{what}"), ("y", "{what}_{part}"), ("target", "{part}-{what}")],
+)
+def test_parts_are_found_by_their_names(labels: str, between: str, tmp_path: Path) -> None:
+    arrays = parted(labels, between)
+    data = npz(tmp_path, {}, **arrays)
+    assert data.spec.shape == (3, 9, 7)
+    assert len(data.values) == 11
+    first = arrays[between.format(part="val", what="images")]
+    assert np.array_equal(data.values[6:8], first.transpose(0, 3, 1, 2))
+    assert data.labels is not None
+    assert data.labels.tolist() == [i % 4 for i in range(11)]
+    assert data.official_validation is not None
+    assert data.official_validation.tolist() == [6, 7]
+    assert data.official_test is not None
+    assert data.official_test.tolist() == [8, 9, 10]
+
+
+def test_parts_that_do_not_belong_together(tmp_path: Path) -> None:
+    arrays = parted()
+    two = npz(tmp_path, {}, **{k: v for k, v in arrays.items() if not k.startswith("val")})
+    assert two.official_validation is None
+    assert two.official_test is not None
+    assert two.official_test.tolist() == [6, 7, 8]
+    masks = arrays | {k.replace("images", "masks"): v for k, v in arrays.items()}
+    assert "train_images (6, 9, 7, 3)" in refused(npz, tmp_path, {}, **masks)
+    other = arrays | {"test_images": np.ones((3, 5, 5, 3))}
+    assert "say which with --set data.key=NAME" in refused(npz, tmp_path, {}, **other)
+    several = arrays | {"test_labels": np.ones((3, 14))}
+    findings = npz(tmp_path, {}, **several)  # fourteen of them are no one label
+    assert findings.labels is None
+    assert findings.notes[0].startswith("test_labels hold no one number a sample")
+
+
+def test_named_parts_bring_their_validation(tmp_path: Path) -> None:
+    arrays = parted()
+    key = "train_images,val_images,test_images"
+    data = npz(tmp_path, {"key": key, "labels_key": "labels"}, **arrays)
+    assert data.official_validation is not None
+    assert data.official_validation.tolist() == [6, 7]
+    assert data.labels is not None
+    assert data.labels.tolist() == [i % 4 for i in range(11)]
+    assert npz(tmp_path, {"key": key}, **arrays).labels is None
+    first = npz(tmp_path, {"key": "val_images,train_images,test_images"}, **arrays)
+    assert first.official_validation is None
+    assert first.official_test is not None
+    last = npz(tmp_path, {"key": "train_images,val_images"}, **arrays)
+    assert last.official_test is None
+    assert last.official_validation is not None
+    assert last.official_validation.tolist() == [6, 7]
+
+
+def test_covariates_and_names_from_an_archive(tmp_path: Path) -> None:
+    x = RANDOM.normal(size=(9, 2))
+    more = {
+        "age": np.arange(9.0),
+        "pose": RANDOM.normal(size=(9, 3)),
+        "names": np.array(["p", "q"]),
+    }
+    data = npz(tmp_path, {"key": "x", "covariate_keys": "age,pose"}, x=x, **more)
+    assert list(data.covariates) == ["age", "pose_0", "pose_1", "pose_2"]
+    np.testing.assert_allclose(data.covariates["pose_2"], more["pose"][:, 2], rtol=1e-6)
+    assert data.spec.names == ("p", "q")
+    parts = {"x_train": x[:6], "x_test": x[6:], "age_train": np.ones(6), "age_test": np.zeros(3)}
+    joined = npz(tmp_path, {"covariate_keys": "age"}, **parts)
+    assert joined.covariates["age"].tolist() == [1] * 6 + [0] * 3
+    message = refused(npz, tmp_path, {"key": "x", "covariate_keys": "names"}, x=x, **more)
+    assert "covariate names is no array of numbers" in message
+    message = refused(npz, tmp_path, {"key": "x", "covariate_keys": "sex"}, x=x, **more)
+    assert "has no array 'sex'" in message
+    gap = np.array([1.0, np.nan, 3])
+    message = refused(npz, tmp_path, {"covariate_keys": "gap"}, x=x[:3], gap=gap)
+    assert "covariate gap misses 1 of 3 values, the first at sample 1" in message
+
+
+def test_sprites_with_their_factors(tmp_path: Path) -> None:
+    images = RANDOM.integers(0, 2, (12, 8, 8)).astype(np.uint8)
+    classes = RANDOM.integers(0, 3, (12, 6))
+    arrays = {
+        "metadata": np.array({"author": "x"}, dtype=object),
+        "imgs": images,
+        "latents_classes": classes,
+        "latents_values": classes / 7,
+    }
+    data = npz(tmp_path, {"key": "imgs", "covariate_keys": "latents_values"}, **arrays)
+    assert np.array_equal(data.values[:, 0], images)
+    assert data.spec.values == "binary"
+    assert len(data.covariates) == 6
+    assert "latents_classes (12, 6)" in refused(npz, tmp_path, {}, **arrays)
+
+
+def test_text_labels_beside_an_array(tmp_path: Path) -> None:
+    x = RANDOM.normal(size=(3, 2))
+    data = npz(tmp_path, {"labels_key": "kind"}, x=x, kind=np.array(["b", " a", "b"]))
+    assert data.labels is not None
+    assert data.labels.tolist() == [1, 0, 1]
+    assert data.spec.label_names == ("a", "b")
+    message = refused(npz, tmp_path, {"labels_key": "kind"}, x=x, kind=np.array(["b", "", "b"]))
+    assert "label 1 is ''" in message
+
+
+def test_bytes_that_are_black_or_white_are_binary(tmp_path: Path) -> None:
+    x = RANDOM.integers(0, 2, (9, 5)).astype(np.uint8) * 255
+    data = npz(tmp_path, {}, x=x)
+    assert (data.spec.values, data.spec.scale, data.spec.levels) == ("binary", 1.0, 2)
+    assert np.array_equal(data.values * 255, x)
+    assert npz(tmp_path, {"values": "unit"}, x=x).values.max() == 255
+    asked = npz(tmp_path, {"values": "binary"}, x=x)
+    assert np.array_equal(asked.values, data.values)
+    x[4, 4] = 254
+    assert npz(tmp_path, {}, x=x).spec.values == "unit"
+
+
+def test_packed_parts_are_found(real_data: Path) -> None:
+    path = real_data / "binarized_mnist" / "binarized_mnist_packed.npz"
+    data = load_arrays(ArraysConfig(path=str(path), packed_columns=784))
+    assert data.values.shape == (70_000, 784)
+    assert data.official_validation is not None
+    assert data.official_validation[[0, -1]].tolist() == [50_000, 59_999]
+    assert data.official_test is not None
+    assert data.official_test[[0, -1]].tolist() == [60_000, 69_999]
 
 
 def idx(values: np.ndarray) -> bytes:
@@ -219,7 +423,7 @@ def test_idx_parts_of_two_sizes(tmp_path: Path) -> None:
 
 def test_labels_in_the_place_of_images(tmp_path: Path) -> None:
     (tmp_path / "train-images-idx3-ubyte").write_bytes(idx(np.arange(4)))
-    assert "images need 3" in refused(load_idx, IdxConfig(path=str(tmp_path)))
+    assert "these are labels" in refused(load_idx, IdxConfig(path=str(tmp_path)))
 
 
 def test_every_way_to_name_no_idx_data_says_which_files_are_wanted(tmp_path: Path) -> None:

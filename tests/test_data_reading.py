@@ -9,10 +9,12 @@ import pytest
 from PIL import Image
 
 from vaestro.data.arrays import from_array
-from vaestro.data.catalogue import describe, guess_source, listing
-from vaestro.data.digits import DigitsConfig
-from vaestro.data.export import read_samples, write_pairs, write_samples
-from vaestro.data.source import load_data
+from vaestro.data.catalogue import describe
+from vaestro.data.images.digits import DigitsConfig
+from vaestro.data.reading import read_samples
+from vaestro.data.recognise import guess_source
+from vaestro.data.source import listing, load_data
+from vaestro.data.writing import write_pairs, write_samples
 from vaestro.foundation.errors import DataError
 from vaestro.foundation.samples import SampleSpec
 
@@ -85,9 +87,9 @@ def test_samples_from_an_idx_file(tmp_path: Path) -> None:
 
 def test_a_file_of_another_kind_names_the_legal_ones(tmp_path: Path) -> None:
     (tmp_path / "x.txt").write_text("1 2 3")
-    with pytest.raises(DataError, match=r"legal: \.npz, \.npy, \.csv"):
+    with pytest.raises(DataError, match=r"legal: .*\.npz, \.npy, \.csv"):
         read_samples(tmp_path / "x.txt", SampleSpec((3,), "real"))
-    with pytest.raises(DataError, match="there is no file"):
+    with pytest.raises(DataError, match="neither a known data set nor a file"):
         read_samples(tmp_path / "nowhere.bin", SampleSpec((3,), "real"))
 
 
@@ -155,7 +157,7 @@ def test_facts_of_the_digits_agree_with_the_listing() -> None:
     assert row["samples"] == facts["samples"]
     assert facts["mean_predictor_sum"] == pytest.approx(4.693276317823, abs=1e-9)
     assert facts["stored_as"] == "uint8"
-    assert {row["kind"] for row in listing()} == {"digits", "idx", "arrays"}
+    assert {row["kind"] for row in listing()} >= {"digits", "idx", "arrays"}
 
 
 def test_a_path_that_nothing_reads(tmp_path: Path) -> None:

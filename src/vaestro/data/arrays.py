@@ -1,75 +1,109 @@
-"""Plain arrays: .npz, .npy and .csv files (gzipped or not), and arrays from Python.
+"""Plain arrays and tables: files of them (gzipped or not), and arrays from Python.
 
-Shape letters: N samples, D columns, C channels, H height, W width.
+Shape letters: N samples, D columns, P points, C channels, H height, W width, * the sample's axes.
 """
 
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from vaestro.data.dataset import DataSet, checked, require_finite, require_samples
-from vaestro.data.from_python import as_array, from_items, is_data_set
-from vaestro.data.numpy_files import Archive, archive, read_npy
-from vaestro.data.storage import AskedKind, stored
+from vaestro.data.archives import archive_content
+from vaestro.data.columns import Wanted
+from vaestro.data.content import Content, data_set_of
+from vaestro.data.dataset import DataSet
+from vaestro.data.from_python import (
+    as_array,
+    columns_called,
+    covariates_from,
+    from_items,
+    is_data_set,
+    plain_array,
+)
+from vaestro.data.h5_files import h5_archive
+from vaestro.data.layout import Layout
+from vaestro.data.mapped import Memory, changed, npy_rows
+from vaestro.data.numpy_files import archive
+from vaestro.data.parquet_files import read_parquet
+from vaestro.data.rows import Rows
+from vaestro.data.storage import AskedKind
 from vaestro.data.table import read_table
 from vaestro.foundation.config import Config
 from vaestro.foundation.errors import DataError
 
-ENDINGS = (".npz", ".npy", ".csv")
+ENDINGS = (".npz", ".npy", ".csv", ".parquet", ".h5", ".hdf5")
+
+
+def _listed(value: Any) -> Any:
+    """A name or several with commas as a list; a number that YAML made of a name is a name."""
+    if isinstance(value, str):
+        return [name.strip() for name in value.split(",") if name.strip()]
+    many = value if isinstance(value, (list, tuple)) else [value]
+    whole = [str(name) if type(name) is int else name for name in many]
+    return value if value is None else whole
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+"""Names of columns or arrays: a list, or one text with commas."""
 
 
 class ArraysConfig(Config):
-    """`path` to a file. `key` names the array of an .npz (several with commas are joined; the last
-    is the official test part if its name begins with test); `labels_key` its labels (joined alike),
-    or the label column of a .csv. `packed_columns` unpacks bits into that many columns. `values`
-    says what the numbers are, where the file leaves it open.
+    """`path` to a file.
+
+    `key` names the array of an .npz or .h5 (several with commas are joined; the last is the
+    official test part if its name says test, the one before it the official validation part if it
+    says val); without it parts called train, val and test are found. `labels_key` names the labels
+    (joined alike), or the label column of a table; `covariate_keys` the arrays or columns that are
+    covariates and not values; `columns` the value columns of a table, where not all others are.
+    `packed_columns` unpacks bits into that many columns. `layout` says how axes are read
+    (`layout.channel_axis`), `values` what the numbers are, where the file leaves it open, and
+    `memory` whether a raw .npy or an .h5 is left in its file; auto: above a quarter of the memory.
     """
 
     kind: Literal["arrays"] = "arrays"
     path: str
     key: str | None = None
     labels_key: str | None = None
+    covariate_keys: Names = ()
+    columns: Annotated[Names, Field(min_length=1)] | None = None
     packed_columns: Annotated[int, Field(ge=1)] | None = None
+    layout: Layout = "auto"
     values: AskedKind = "auto"
+    memory: Memory = "auto"
 
 
-class Content(NamedTuple):
-    """What a file holds: values (N, *) as stored there, labels or None, the official test part."""
-
-    values: np.ndarray
-    labels: np.ndarray | None = None
-    official_test: np.ndarray | None = None
+MEANINGLESS = {
+    ".npy": ("key", "labels_key", "covariate_keys", "columns"),
+    ".npz": ("columns",),
+    ".h5": ("columns",),
+    ".csv": ("key", "packed_columns"),
+    ".parquet": ("key", "packed_columns"),
+}
+"""Fields that mean nothing for a kind of file."""
 
 
 def load_arrays(config: ArraysConfig) -> DataSet:
     """The data set in `config.path`. Raises DataError in one line for a damaged or unfit file."""
     name = Path(config.path).name
-    content = read_content(config)
-    return from_array(
-        content.values, content.labels, name, config.values, official_test=content.official_test
-    )
+    return data_set_of(name, read_content(config), config.values, config.layout)
 
 
 def read_content(config: ArraysConfig) -> Content:
     """What `config` names in its file, as stored there: not yet checked for being data."""
     path = Path(config.path)
     ending = Path(path.name.removesuffix(".gz")).suffix
-    match ending:
-        case ".npz":
-            content = _from_npz(path, config)
-        case ".npy":
-            _refuse(path, ending, {"key": config.key, "labels_key": config.labels_key})
-            content = Content(read_npy(path))
-        case ".csv":
-            _refuse(path, ending, {"key": config.key, "packed_columns": config.packed_columns})
-            content = Content(*read_table(path, config.labels_key))
-        case _:
-            raise DataError(
-                f"{path} ends in {ending or 'nothing'}; arrays are read from "
-                f"{', '.join(ENDINGS)} (also .gz)"
-            )
+    kind = ".h5" if ending == ".hdf5" else ending
+    if kind not in MEANINGLESS:
+        raise DataError(
+            f"{path} ends in {ending or 'nothing'}; arrays are read from "
+            f"{', '.join(ENDINGS)} (also .gz)"
+        )
+    _refuse_meaningless(path, kind, config)
+    content = _read(path, kind, config)
+    if config.packed_columns is None:
+        return content
     return content._replace(values=_unpacked(content.values, config.packed_columns))
 
 
@@ -78,83 +112,70 @@ def from_array(
     labels: Any = None,
     name: str = "array",
     values_kind: AskedKind = "auto",
-    official_test: np.ndarray | None = None,
+    *,
+    covariates: Any = None,
+    layout: Layout = "auto",
 ) -> DataSet:
     """A data set from an array, tensor, DataFrame, list or torch data set of N samples.
 
-    (N, D) are vectors, (N, H, W) one-channel images, (N, C, H, W) images. `values_kind` "auto" is
-    told in `storage.stored`. A torch data set of (sample, whole number) pairs brings its labels.
-    Raises DataError in one line for data that no VAE can learn from.
+    (N, D) are vectors (a DataFrame's column names are kept), (N, H, W) one-channel images,
+    (N, C, H, W) images; `layout` says what the axes are (`layout.channel_axis`), `values_kind` what
+    the numbers are (`storage.stored`). `labels` are (N,) whole numbers or text; `covariates` a
+    mapping of names to (N,) numbers, or a DataFrame. A torch data set of (sample, whole number)
+    pairs brings its labels. Raises DataError in one line for what is no data: no samples, NaN,
+    text, ragged ones.
     """
+    names = None
     if is_data_set(values):
         array, own = from_items(values, name)
         labels = own if labels is None else labels
     else:
-        array = as_array(values, name)
-    require_samples(name, array)
-    require_finite(name, array)
-    kept = stored(name, framed(array), values_kind)
-    return checked(
-        name,
-        kept.values,
-        kept.kind,
-        scale=kept.scale,
-        levels=kept.levels,
-        labels=None if labels is None else _one_each(labels, name),
-        official_test=official_test,
+        array, names = as_array(values, name), columns_called(values)
+    content = Content(
+        array,
+        None if labels is None else plain_array(labels, f"labels of {name}"),
+        {} if covariates is None else covariates_from(covariates, name),
+        names=names,
     )
+    return data_set_of(name, content, values_kind, layout)
 
 
-def framed(array: np.ndarray) -> np.ndarray:
-    """Pictures without a channel axis (N, H, W) get one: (N, 1, H, W); others stay."""
-    return array[:, None] if array.ndim == 3 else array
+def _read(path: Path, kind: str, config: ArraysConfig) -> Content:
+    wanted = Wanted(config.labels_key, config.covariate_keys, config.columns)
+    keys = (config.key, config.labels_key, config.covariate_keys)
+    match kind:
+        case ".npy":
+            return Content(npy_rows(path, config.memory))
+        case ".npz":
+            with archive(path) as held:
+                return archive_content(held, *keys)
+        case ".h5":
+            with h5_archive(path, config.memory) as entries:
+                return archive_content(entries, *keys)
+        case ".csv":
+            return read_table(path, wanted)
+    return read_parquet(path, wanted)
 
 
-def _one_each(labels: Any, name: str) -> np.ndarray:
-    """A column (N, 1) of labels, as MedMNIST and DataFrames have it, as (N,)."""
-    array = as_array(labels, f"labels of {name}", "whole numbers")
-    return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
-
-
-def _from_npz(path: Path, config: ArraysConfig) -> Content:
-    with archive(path) as held:
-        keys = _split(config.key) or [_only(held, config.labels_key)]
-        parts = [held.read(key) for key in keys]
-        labels = [held.read(key) for key in _split(config.labels_key)]
-    values, test = _joined(path, parts), None
-    if len(parts) > 1 and keys[-1].startswith("test"):
-        test = np.arange(sum(map(len, parts[:-1])), sum(map(len, parts)))
-    return Content(values, _joined(path, labels) if labels else None, test)
-
-
-def _split(keys: str | None) -> list[str]:
-    return [] if keys is None else [key.strip() for key in keys.split(",")]
-
-
-def _only(held: Archive, labels_key: str | None) -> str:
-    """The one array of samples that is not the labels."""
-    labels = _split(labels_key)
-    names = [name for name in held.names if name not in labels and held.holds_samples(name)]
-    if len(names) != 1:
+def _refuse_meaningless(path: Path, kind: str, config: ArraysConfig) -> None:
+    """Raise DataError for a field that means nothing for this kind of file."""
+    for name in MEANINGLESS[kind]:
+        value = getattr(config, name)
+        if value not in (None, ()):
+            shown = ",".join(value) if isinstance(value, tuple) else value
+            raise DataError(
+                f"data.{name}={shown} means nothing for a {kind} file ({path}); leave it out"
+            )
+    if config.memory == "mapped" and kind not in (".npy", ".h5"):
         raise DataError(
-            f"{held.path} holds the arrays {', '.join(held.names) or 'none'}; "
-            "say which with --set data.key=NAME, or give a file with one array of samples"
+            f"data.memory=mapped means nothing for a {kind} file ({path}); save the array as "
+            ".npy or .h5, or leave it out"
         )
-    return names[0]
 
 
-def _joined(path: Path, parts: list[np.ndarray]) -> np.ndarray:
-    if len(parts) > 1 and (len({part.shape[1:] for part in parts}) > 1 or not parts[0].shape):
-        shapes = ", ".join(str(part.shape) for part in parts)
-        raise DataError(f"{path}: arrays of shapes {shapes} cannot be joined; name equal samples")
-    return np.concatenate(parts) if len(parts) > 1 else parts[0]
-
-
-def _unpacked(values: np.ndarray, columns: int | None) -> np.ndarray:
-    """Bits to columns when the recipe says so."""
-    if columns is None:
-        return values
-    if values.dtype != np.uint8 or values.ndim != 2:
+def _unpacked(values: Rows, columns: int) -> Rows:
+    """Bits to columns."""
+    if values.dtype != np.uint8 or len(values.shape) != 2:
         raise DataError(
             f"data.packed_columns needs bytes of two axes, not {values.dtype} "
             f"of shape {values.shape}"
@@ -164,13 +185,4 @@ def _unpacked(values: np.ndarray, columns: int | None) -> np.ndarray:
             f"data.packed_columns={columns} and the file has "
             f"{values.shape[1] * 8} bits a row; give at most that"
         )
-    return np.unpackbits(values, axis=1, count=columns)
-
-
-def _refuse(path: Path, ending: str, fields: dict[str, Any]) -> None:
-    """Raise DataError for a field that means nothing for this kind of file."""
-    for name, value in fields.items():
-        if value is not None:
-            raise DataError(
-                f"data.{name}={value} means nothing for a {ending} file ({path}); leave it out"
-            )
+    return changed(values, partial(np.unpackbits, axis=1, count=columns))

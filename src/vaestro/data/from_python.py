@@ -3,6 +3,7 @@
 Shape letters: N samples, C channels, H height, W width.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,19 +12,55 @@ from torch import Tensor
 from vaestro.foundation.errors import DataError, one_line
 
 ONE_ARRAY = "one array, tensor, DataFrame or data set of equal samples is needed"
+LINES = "streamlines of several lengths are data of kind streamlines: give a recipe for those"
 
 
 def as_array(values: Any, name: str, needed: str = "numbers") -> np.ndarray:
     """One array of `needed`. Raises DataError for ragged, textual or otherwise unfit values."""
-    if isinstance(values, tuple):
-        raise DataError(f"{name}: a tuple was given; {ONE_ARRAY}, and labels apart: labels=...")
-    try:
-        array = np.asarray(_plain(values))
-    except (TypeError, ValueError, RuntimeError) as fault:
-        raise DataError(f"{name}: {ONE_ARRAY}: {one_line(str(fault))}") from None
+    array = plain_array(values, name)
+    if array.dtype.kind == "O" and hasattr(values, "columns"):
+        return _columns_joined(values, name)
     if array.dtype.kind not in "fiub":
         raise DataError(f"{name}: the array holds {array.dtype}; {needed} are needed")
     return array
+
+
+def plain_array(values: Any, name: str) -> np.ndarray:
+    """One array of whatever `values` hold. Raises DataError for ragged ones."""
+    if isinstance(values, tuple):
+        raise DataError(f"{name}: a tuple was given; {ONE_ARRAY}, and labels apart: labels=...")
+    try:
+        return np.asarray(_plain(values))
+    except (TypeError, ValueError, RuntimeError) as fault:
+        hint = f"; {LINES}" if isinstance(values, list) and all(map(_is_line, values)) else ""
+        raise DataError(f"{name}: {ONE_ARRAY}: {one_line(str(fault))}{hint}") from None
+
+
+def columns_called(values: Any) -> tuple[str, ...] | None:
+    """The column names of a DataFrame that has them; its counting from 0 is no name."""
+    columns = getattr(values, "columns", None)
+    if columns is None or not hasattr(values, "to_numpy"):
+        return None  # a sparse matrix, say
+    names = list(columns)
+    return None if names == list(range(len(names))) else tuple(map(str, names))
+
+
+def covariates_from(given: Any, name: str) -> dict[str, np.ndarray]:
+    """Covariates (N,) by name from a mapping or a DataFrame; (N, 1) becomes (N,).
+
+    Raises DataError for anything else, and for a covariate that is no array of numbers.
+    """
+    names = list(given) if isinstance(given, Mapping) else getattr(given, "columns", None)
+    if names is None:
+        raise DataError(
+            f"{name}: covariates are {type(given).__name__}; a mapping of names to one number a "
+            "sample, or a DataFrame, is needed: covariates={'age': ages}"
+        )
+    columns = {str(key): as_array(given[key], f"covariate {key} of {name}") for key in names}
+    return {
+        key: column[:, 0] if column.ndim == 2 and column.shape[1] == 1 else column
+        for key, column in columns.items()
+    }
 
 
 def is_data_set(values: Any) -> bool:
@@ -52,6 +89,28 @@ def from_items(items: Any, name: str) -> tuple[np.ndarray, list[int] | None]:
     if len(shapes) > 1:
         raise DataError(f"{name}: samples of shapes {shapes[0]} and {shapes[1]}; {ONE_ARRAY}")
     return (np.stack(arrays) if arrays else np.empty((0, 0))), labels
+
+
+def _columns_joined(frame: Any, name: str) -> np.ndarray:
+    """A DataFrame of columns of several number types, each looked at apart (N, D)."""
+    if len(set(frame.columns)) < len(frame.columns):
+        raise DataError(f"{name}: two columns have the same name; rename one of them")
+    columns = []
+    for key in frame.columns:
+        column = plain_array(frame[key], name)
+        if column.dtype.kind not in "fiub":
+            raise DataError(
+                f"{name}: column {key} holds {frame[key].dtype} and numbers without gaps are "
+                "needed; drop it, fill it in, or give it as labels=..."
+            )
+        columns.append(column)
+    return np.stack(columns, axis=1)
+
+
+def _is_line(value: Any) -> bool:
+    """Whether this may be one streamline: points (P, 3)."""
+    shape: tuple[int, ...] = getattr(value, "shape", ())
+    return len(shape) == 2 and shape[1] == 3
 
 
 def _is_pair(row: Any) -> bool:

@@ -6,7 +6,7 @@ Only the arrays asked for are read, so that what else lies in an archive costs a
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, NamedTuple
 from zipfile import ZipFile
 
 import numpy as np
@@ -16,15 +16,32 @@ from vaestro.data.opening import opened
 from vaestro.foundation.errors import DataError, one_line
 
 MEMBER = ".npy"
+RECORDS = np.dtype(object)
+"""Stands for records with names beyond Latin-1, which are no numbers."""
+
+
+class Header(NamedTuple):
+    """What an .npy says of its array; `offset`: where the numbers begin, in bytes."""
+
+    shape: tuple[int, ...]
+    fortran: bool
+    dtype: np.dtype[Any]
+    offset: int
 
 
 def read_npy(path: Path) -> np.ndarray:
     """The array in an .npy file. Raises DataError in one line for a damaged or a pickled one."""
-    with opened(path) as file, _faults_named(path, ".npy"):
+    with opened(path) as file, faults_named(path, ".npy"):
         return _array(file)
 
 
-class Archive:
+def npy_header(path: Path) -> Header:
+    """The header of an .npy file. Raises DataError in one line for a damaged one."""
+    with opened(path) as file, faults_named(path, ".npy"):
+        return _header(file)
+
+
+class NpzArchive:
     """The named arrays of an .npz file, read one by one while it is open."""
 
     def __init__(self, path: Path, archive: ZipFile) -> None:
@@ -33,33 +50,42 @@ class Archive:
         self.names = [n.removesuffix(MEMBER) for n in archive.namelist() if n.endswith(MEMBER)]
 
     def read(self, name: str) -> np.ndarray:
-        """The array `name`. Raises DataError when there is none, or it is damaged or pickled."""
-        if name not in self.names:
-            raise DataError(
-                f"{self.path} has no array {name!r}; legal: {', '.join(self.names) or 'none'}"
-            )
-        with _faults_named(self.path, f".npz array {name!r}"), self._zip.open(name + MEMBER) as it:
+        """The array `name`. Raises DataError when it is damaged or pickled."""
+        with faults_named(self.path, f".npz array {name!r}"), self._zip.open(name + MEMBER) as it:
             return _array(it)
 
-    def holds_samples(self, name: str) -> bool:
-        """Whether the array `name` is of numbers with two axes or more, judged by its header."""
-        with _faults_named(self.path, ".npz"), self._zip.open(name + MEMBER) as member:
-            headers = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
-            version = npy.read_magic(member)
-            if version not in headers:  # (3, 0): records with names beyond Latin-1
-                return False
-            shape, _, kind = headers[version](member)
-        return len(shape) > 1 and kind.kind in "fiub"
+    def rows(self, name: str) -> np.ndarray:
+        """The same: the arrays of an .npz lie compressed or unaligned and cannot be mapped."""
+        return self.read(name)
+
+    def shape_of(self, name: str) -> tuple[int, ...] | None:
+        """The shape of the array `name`, judged by its header; None where it holds no numbers."""
+        with faults_named(self.path, ".npz"), self._zip.open(name + MEMBER) as member:
+            header = _header(member)
+        return header.shape if header.dtype.kind in "fiub" else None
 
 
 @contextmanager
-def archive(path: Path) -> Iterator[Archive]:
+def archive(path: Path) -> Iterator[NpzArchive]:
     """The .npz file at `path`, open. Raises DataError in one line when it is none or damaged."""
     with opened(path) as file:
-        with _faults_named(path, ".npz"):
+        with faults_named(path, ".npz"):
             entries = ZipFile(file)
         with entries:
-            yield Archive(path, entries)
+            yield NpzArchive(path, entries)
+
+
+@contextmanager
+def faults_named(path: Path, kind: str) -> Iterator[None]:
+    """Turns what a library raises for a damaged file, each its own, into a DataError."""
+    try:
+        yield
+    except DataError:
+        raise
+    except Exception as fault:
+        raise DataError(
+            f"{path} cannot be read as {kind}: {one_line(str(fault)) or type(fault).__name__}"
+        ) from None
 
 
 def _array(file: IO[bytes]) -> np.ndarray:
@@ -67,12 +93,10 @@ def _array(file: IO[bytes]) -> np.ndarray:
     return stored
 
 
-@contextmanager
-def _faults_named(path: Path, kind: str) -> Iterator[None]:
-    """Turns what zip, zlib and numpy raise for a damaged file, each its own, into a DataError."""
-    try:
-        yield
-    except Exception as fault:
-        raise DataError(
-            f"{path} cannot be read as {kind}: {one_line(str(fault)) or type(fault).__name__}"
-        ) from None
+def _header(file: IO[bytes]) -> Header:
+    readers = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+    version = npy.read_magic(file)
+    if version not in readers:  # (3, 0)
+        return Header((), False, RECORDS, 0)
+    shape, fortran, kind = readers[version](file)
+    return Header(shape, fortran, kind, file.tell())

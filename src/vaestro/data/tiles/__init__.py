@@ -1,0 +1,1 @@
+"""Samples of any shape as small pictures: what reports show and .png files hold."""
