@@ -1,9 +1,8 @@
-"""Centre and scale: y = (x - mean) / std.
+"""Centre and scale by what the training split measures.
 
-Shape letters: B batch, * the sample's axes.
+Shape letters: C channels, * the sample's axes.
 """
 
-from collections.abc import Iterable
 from typing import Literal
 
 import torch
@@ -11,65 +10,43 @@ from pydantic import Field
 from torch import Tensor
 
 from vaestro.foundation.config import Config
-from vaestro.transforms.transform import Transform
+from vaestro.transforms.affine import Affine
+from vaestro.transforms.moments import Batches, measure
+
+Per = Literal["all", "channel", "element"]
 
 
 class StandardiseConfig(Config):
-    """`per` all: one mean and one std for every element; element: one each.
+    """One mean and std `per` element, per channel (the sample's first axis), or for all.
 
-    A std below `floor` (a constant element) counts as 1: it is centred, never blown up.
+    `scale` each: a std wherever there is a mean; one: a single std for the whole sample, the root
+    mean squared distance from those means, so that shapes keep their proportions (streamlines: per
+    channel, scale one). A std below `floor` (a constant element) counts as 1: it is centred, never
+    blown up.
     """
 
     kind: Literal["standardise"] = "standardise"
-    per: Literal["all", "element"] = "all"
+    per: Per = "all"
+    scale: Literal["each", "one"] = "each"
     floor: float = Field(default=1e-6, gt=0)
 
 
-class Standardise(Transform):
-    """y = (x - mean) / std with log|det| = -sum log std over the sample's elements."""
-
-    def __init__(self, shape: tuple[int, ...]) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.zeros(shape))
-        self.register_buffer("std", torch.ones(shape))
-        self.register_buffer("log_det", torch.zeros(()))
-
-    mean: Tensor
-    std: Tensor
-
-    def apply(self, x: Tensor) -> Tensor:  # type: ignore[override]
-        """(x - mean) / std"""
-        return (x - self.mean) / self.std
-
-    def invert(self, y: Tensor) -> Tensor:
-        """y * std + mean"""
-        return y * self.std + self.mean
-
-    def fit(self, config: StandardiseConfig, batches: Iterable[Tensor]) -> None:
-        """Measure mean and std (1/N) over `batches` (B, *) of natural samples, in 64 bits."""
-        mean, variance = _moments(batches, self.mean.shape)
-        if config.per == "all":
-            within, between = variance.mean(), mean.var(correction=0)
-            mean, variance = mean.mean(), within + between
-        std = variance.sqrt()
-        self.mean.copy_(mean)
-        self.std.copy_(torch.where(std < config.floor, 1.0, std))
-        self.log_det.copy_(-self.std.double().log().sum())
+def standardised(config: StandardiseConfig, batches: Batches) -> Affine:
+    """The transform of `config`, fitted in one pass."""
+    _, mean, variance = measure(batches)
+    centre = _grouped(mean, config.per)
+    squared = variance + (mean - centre).square()
+    std = _grouped(squared, "all" if config.scale == "one" else config.per).sqrt()
+    return Affine(centre, torch.where(std < config.floor, 1.0, std))
 
 
-def _moments(batches: Iterable[Tensor], shape: torch.Size) -> tuple[Tensor, Tensor]:
-    """Mean and variance of every element, (*), in one pass.
-
-    Measured from the first sample on, so that a large common offset costs no digits.
-    """
-    first, total, squares = (torch.zeros(shape, dtype=torch.float64) for _ in range(3))
-    count = 0
-    for x in batches:
-        wide = x.double().cpu()
-        if count == 0:
-            first = wide[0]
-        total += (wide - first).sum(0)
-        squares += (wide - first).square().sum(0)
-        count += len(wide)
-    shift = total / count
-    return first + shift, (squares / count - shift.square()).clamp(min=0)
+def _grouped(values: Tensor, per: Per) -> Tensor:
+    """`values` (C, ...) with each group replaced by its mean."""
+    match per:
+        case "all":
+            return values.mean().expand_as(values)
+        case "channel":
+            means = values.flatten(1).mean(1) if values.ndim > 1 else values
+            return means.view(-1, *[1] * (values.ndim - 1)).expand_as(values)
+        case "element":
+            return values
