@@ -9,20 +9,22 @@ from pathlib import Path
 import pytest
 
 from vaestro.cli.main import COMMANDS
+from vaestro.data.source import SOURCES
 from vaestro.experiments.recipe import Recipe
 from vaestro.foundation.config import read_yaml
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
+DATA = (ROOT / "docs" / "data.md").read_text()
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, re.S)
+def blocks(language: str, text: str = README) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", text, re.S)
 
 
-def commands() -> list[list[str]]:
-    """Every vaestro command of the README, in order."""
-    lines = [line for block in blocks("sh") for line in block.splitlines()]
+def commands(text: str = README) -> list[list[str]]:
+    """Every vaestro command of a page, in order."""
+    lines = [line for block in blocks("sh", text) for line in block.splitlines()]
     split = [shlex.split(line.partition("#")[0]) for line in lines]
     return [words for words in split if words[:1] == ["vaestro"]]
 
@@ -48,13 +50,28 @@ def test_every_kind_is_named() -> None:
 
 
 def test_every_command_exists() -> None:
-    assert {words[1] for words in commands()} <= {*COMMANDS, "data"}
+    assert {words[1] for words in commands() + commands(DATA)} <= {*COMMANDS, "data"}
+
+
+def test_every_source_has_its_row() -> None:
+    for entry in SOURCES:
+        assert f"| `{entry.name}` |" in DATA
+        assert entry.name in README
 
 
 def test_links_lead_somewhere() -> None:
-    for text in (README, (ROOT / "CONTRIBUTING.md").read_text()):
-        for target in re.findall(r"\]\(([^)#]+)\)", text):
-            assert target.startswith("http") or (ROOT / target).exists(), target
+    for page in ("README.md", "CONTRIBUTING.md", "docs/data.md"):
+        for target in re.findall(r"\]\(([^)#]+)\)", (ROOT / page).read_text()):
+            assert target.startswith("http") or ((ROOT / page).parent / target).exists(), target
+
+
+def run_all(text: str, folder: Path, real_data: Path) -> None:
+    for words in commands(text):
+        given = [w.replace("path/to/", f"{real_data}/") for w in words[1:]]
+        done = subprocess.run(
+            [sys.executable, "-m", "vaestro", *given], cwd=folder, capture_output=True, text=True
+        )
+        assert done.returncode == 0, (words, done.stderr)
 
 
 @pytest.mark.slow
@@ -62,14 +79,16 @@ def test_the_tour_runs(tmp_path: Path, real_data: Path) -> None:
     import numpy as np
 
     np.save(tmp_path / "mine.npy", np.random.default_rng(0).random((400, 6)))
-    for words in commands():
-        given = [str(real_data / "mnist") if w == "path/to/mnist" else w for w in words[1:]]
-        given = [w.replace("path/to/mnist", str(real_data / "mnist")) for w in given]
-        done = subprocess.run(
-            [sys.executable, "-m", "vaestro", *given], cwd=tmp_path, capture_output=True, text=True
-        )
-        assert done.returncode == 0, (words, done.stderr)
-    for name in ("samples.png", "pairs.png", "traversal.png", "latents.npz", "back.npz"):
+    run_all(README, tmp_path, real_data)
+    names = ("samples.png", "pairs.png", "traversal.png", "latents.npz", "back.npz", "some.png")
+    for name in names:
         assert (tmp_path / name).stat().st_size > 0
     for run in ("mine", "mnist", "own"):
         assert (tmp_path / "runs" / run / "report.html").stat().st_size > 10_000
+
+
+@pytest.mark.slow
+def test_the_page_on_data_runs(tmp_path: Path, real_data: Path) -> None:
+    run_all(DATA, tmp_path, real_data)
+    for name in ("bundles.png", "new.trk", "latents.npz"):
+        assert (tmp_path / name).stat().st_size > 1000

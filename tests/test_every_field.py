@@ -229,7 +229,100 @@ MUTATIONS += [
     ),
     (
         {"transform": {"kind": "standardise"}, "model": {"likelihood": GAUSSIAN}},
-        [{"transform": {"per": "element"}}, {"transform": {"floor": 10.0}}],
+        [
+            {"transform": {"per": "element"}},
+            {"transform": {"per": "element", "scale": "one"}},
+            {"transform": {"floor": 10.0}},
+        ],
+    ),
+    (
+        {"transform": {"kind": "scale"}, "model": {"likelihood": GAUSSIAN}},
+        [{"transform": {"mean": 0.3}}, {"transform": {"std": 0.5}}],
+    ),
+    (
+        {"transform": {"kind": "pca", "components": 8}, "model": {"likelihood": GAUSSIAN}},
+        [
+            {"transform": {"components": 9}},
+            {"transform": {"components": 0.5}},
+            {"transform": {"whiten": True}},
+            {"transform": {"clip": False}},
+        ],
+    ),
+    (
+        {"augmentation": {"kind": "symmetries"}},
+        [{"augmentation": {"rotate": False}}, {"augmentation": {"mirror": True}}],
+    ),
+    (
+        {
+            "data": {"kind": "molecules", "size": 6, "samples": 60, "molecules": 12},
+            "model": {"likelihood": GAUSSIAN},
+            "training": {"batch_size": 20},
+        },
+        [
+            {"split": {"whole_groups": False}},
+            {"data": {"size": 5}},
+            {"data": {"samples": 61}},
+            {"data": {"molecules": 11}},
+            {"data": {"resolution": 1.2}},
+            {"data": {"channels": ["C", "*"]}},
+            {"data": {"std": 0.1}},
+            {"data": {"rotate": False}},
+            {"data": {"translate": 1.0}},
+            {"data": {"fresh": False}},
+            {"data": {"seed": 1}},
+        ],
+    ),
+    (
+        {
+            "data": {"kind": "bundles", "streamlines": 60, "points": 8},
+            "transform": {"kind": "standardise", "per": "channel", "scale": "one"},
+            "model": {"likelihood": GAUSSIAN},
+            "training": {"batch_size": 20},
+        },
+        [
+            {"transform": {"per": "all"}},
+            {"transform": {"scale": "each"}},
+            {"data": {"streamlines": 61}},
+            {"data": {"points": 9}},
+            {"data": {"spread": 1.0}},
+            {"data": {"orient": False}},
+            {"data": {"seed": 1}},
+        ],
+    ),
+    (
+        {
+            "data": {"kind": "sprites", "size": 16, "scales": 2, "orientations": 3, "positions": 4},
+            "training": {"batch_size": 100},
+        },
+        [
+            {"data": {"size": 17}},
+            {"data": {"scales": 3}},
+            {"data": {"orientations": 4}},
+            {"data": {"positions": 3}},
+        ],
+    ),
+    (
+        {
+            "data": {
+                "kind": "toys",
+                "size": 16,
+                "instances": 3,
+                "elevations": 2,
+                "azimuths": 3,
+                "lightings": 1,
+                "stereo": "left",
+            },
+            "training": {"batch_size": 20},
+        },
+        [
+            {"data": {"size": 17}},
+            {"data": {"instances": 4}},
+            {"data": {"elevations": 1}},
+            {"data": {"azimuths": 4}},
+            {"data": {"lightings": 2}},
+            {"data": {"stereo": "pair"}},
+            {"data": {"label": "azimuth"}},
+        ],
     ),
 ]
 
@@ -244,6 +337,7 @@ def fingerprint(recipe: Recipe, root: Path) -> dict[str, Any]:
         "history": (root / "history.jsonl").read_text(),
         "weights": {name: tensor.double().numpy().tobytes() for name, tensor in weights.items()},
         "plan": manifest["plan"],
+        "labels": manifest["data"]["labels"],
         "files": sorted(str(p.relative_to(root)) for p in root.rglob("*") if "state" not in p.name),
     }
 

@@ -100,6 +100,33 @@ CASES: list[dict[str, Any]] = [
     *({"training": one} for one in TRAININGS),
     *({"objective": {"beta": one}} for one in BETAS),
     {"transform": {"kind": "standardise"}, "model": {"likelihood": {"kind": "gaussian"}}},
+    {"transform": {"kind": "pca", "components": 9}, "model": {"likelihood": {"kind": "gaussian"}}},
+    {
+        "transform": {"kind": "pca", "components": 0.7, "whiten": True},
+        "model": {"likelihood": {"kind": "gaussian", "variance": {"kind": "shared"}}},
+    },
+    {"augmentation": {"kind": "symmetries", "mirror": True}},
+    {
+        "augmentation": {"kind": "symmetries"},
+        "transform": {"kind": "pca", "components": 9},
+        "model": {"likelihood": {"kind": "gaussian"}},
+    },
+    {  # rendered anew in every epoch, read ahead by a thread
+        "data": {"kind": "molecules", "size": 6, "samples": 180, "molecules": 12},
+        "transform": {"kind": "standardise"},
+        "model": {"likelihood": {"kind": "gaussian"}},
+        "training": {"batch_size": 20},
+    },
+    {
+        "data": {"kind": "bundles", "streamlines": 190, "points": 16},
+        "transform": {"kind": "standardise", "per": "channel", "scale": "one"},
+        "model": {
+            "encoder": {"kind": "convolution", "channels": [4, 8]},
+            "decoder": {"kind": "convolution", "channels": [8, 4]},
+            "likelihood": {"kind": "gaussian", "variance": {"kind": "optimal"}},
+        },
+        "training": {"batch_size": 20},
+    },
 ]
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from vaestro.cli.output import Json, Out, finish, require_parent
-from vaestro.data.export import write_samples
+from vaestro.data.writing import write_samples
 from vaestro.experiments.run import load
 from vaestro.foundation.errors import DataError
 

@@ -7,7 +7,7 @@ import numpy as np
 from cyclopts import Parameter
 
 from vaestro.cli.output import Json, Out, finish, require_parent
-from vaestro.data.export import read_samples
+from vaestro.data.reading import read_samples
 from vaestro.experiments.run import load
 from vaestro.foundation.errors import DataError
 from vaestro.foundation.files import new_file
@@ -22,15 +22,22 @@ def encode(
     data: Annotated[Path | None, Parameter(help="A file of samples instead of a split.")] = None,
     json: Json = False,
 ) -> None:
-    """Write latents to an .npz file: mean, log_variance, kl (all samples x latents), labels."""
+    """Write latents to an .npz file: mean, log_variance, kl (all samples x latents), labels
+    with their names, and of a split covariate_NAME for each of its covariates."""
     if out.suffix != ".npz":
         raise DataError(f"--out {out}: latents are written as .npz; give a name that ends so")
     require_parent(out)
     loaded = load(run)
-    encoded = loaded.encode(split, None if data is None else read_samples(data, loaded.spec))
+    encoded = loaded.encode(
+        split, None if data is None else read_samples(data, loaded.spec, loaded.recipe.data)
+    )
     arrays: dict[str, Any] = {
         name: value.numpy() for name, value in encoded._asdict().items() if value is not None
     }
+    if data is None:
+        arrays |= {f"covariate_{name}": c for name, c in loaded.covariates(split).items()}
+    if loaded.spec.label_names is not None:
+        arrays["label_names"] = np.array(loaded.spec.label_names)
     with new_file(out) as staging:
         np.savez_compressed(staging, allow_pickle=False, **arrays)
     record = {"run": str(run), "out": str(out), "n": len(encoded.mean), "latent": loaded.vae.latent}

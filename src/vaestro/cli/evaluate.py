@@ -6,7 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from vaestro.cli.output import AT_LEAST_ONE, Json, finish
-from vaestro.data.export import read_samples
+from vaestro.data.reading import read_samples
 from vaestro.experiments.run import load
 
 
@@ -23,7 +23,7 @@ def evaluate(
 ) -> None:
     """Measure a run on a split: one record, all in nats per sample."""
     loaded = load(run)
-    x = None if data is None else read_samples(data, loaded.spec)
+    x = None if data is None else read_samples(data, loaded.spec, loaded.recipe.data)
     record = loaded.evaluate(split, x, samples)
     loaded.keep_evaluation(record)
     finish(record, _prose(record), json)

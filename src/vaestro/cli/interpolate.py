@@ -6,7 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter, validators
 
 from vaestro.cli.output import AT_LEAST_ONE, Json, Out, finish, require_parent
-from vaestro.data.export import write_rows
+from vaestro.data.writing import write_rows
 from vaestro.experiments.run import load
 from vaestro.foundation.errors import DataError
 from vaestro.generation.traversals import interpolate as walk

@@ -39,9 +39,10 @@ def build() -> App:
     )
     for name, target in COMMANDS.items():
         app.command(target, name=name, help=HELP[name])
-    data = App(name="data", help="List and describe data sets.")
+    data = App(name="data", help="List, describe and fetch data sets.")
     data.command("vaestro.cli.data:listing", name="list", help="List what can be trained on.")
     data.command("vaestro.cli.data:show", name="show", help="Describe a data set, file or folder.")
+    data.command("vaestro.cli.fetch:fetch", name="fetch", help="Download a public data set.")
     app.command(data)
     return app
 

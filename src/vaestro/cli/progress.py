@@ -38,6 +38,8 @@ class TerminalDisplay:
         beta, variance = assembly.effective.values()
         meant = "" if variance is None else f", effective observation variance {variance:.4g}"
         self.say(f"effective beta {beta:.4g}{meant}")
+        for note in data.data.notes:
+            self.say(f"data: {note}")
         if data.spec.elements < self.latent:
             self.say(
                 f"warning: the latent space ({self.latent}) is larger than a sample "

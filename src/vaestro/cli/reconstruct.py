@@ -6,7 +6,8 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from vaestro.cli.output import AT_LEAST_ONE, Json, Out, finish, require_parent
-from vaestro.data.export import read_samples, write_pairs
+from vaestro.data.reading import read_samples
+from vaestro.data.writing import write_pairs
 from vaestro.experiments.run import load
 
 
@@ -23,7 +24,7 @@ def reconstruct(
     """Write originals and their reconstructions (through the posterior mean) to a file."""
     require_parent(out)
     loaded = load(run)
-    x = None if data is None else read_samples(data, loaded.spec)
+    x = None if data is None else read_samples(data, loaded.spec, loaded.recipe.data)
     originals, copies = loaded.reconstruct(split, x, most=n)
     write_pairs(out, originals, copies, loaded.spec)
     mse = float(((originals - copies) ** 2).mean())

@@ -6,7 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from vaestro.cli.output import AT_LEAST_ONE, Json, Out, finish, require_parent
-from vaestro.data.export import write_samples
+from vaestro.data.writing import write_samples
 from vaestro.experiments.run import load
 
 

@@ -8,7 +8,8 @@ from cyclopts import Parameter
 from vaestro.cli.output import Assignments, Json, finish
 from vaestro.cli.progress import TerminalDisplay
 from vaestro.experiments import train as training
-from vaestro.experiments.recipe import Recipe, apply, read_recipe
+from vaestro.experiments.generic import recipe_for_path
+from vaestro.experiments.recipe import Recipe, apply, quoted, read_recipe
 from vaestro.foundation.errors import RunFolderError
 from vaestro.reports.page import write_report
 from vaestro.runs.folder import RunFolder, next_free
@@ -19,16 +20,21 @@ def train(
     /,
     *,
     run: Annotated[Path | None, Parameter(help="The run folder.")] = None,
+    data: Annotated[
+        Path | None,
+        Parameter(help="A file or folder of yours in place of the recipe's data."),
+    ] = None,
     resume: Annotated[bool, Parameter(negative="", help="Go on with the run in --run.")] = False,
     set_: Assignments = None,
     json: Json = False,
 ) -> int:
     """Train a recipe into a run folder.
 
-    RECIPE is a built-in name (see `vaestro recipes`) or a YAML file; digits when left out.
-    With --resume it is the run's own recipe when left out.
+    RECIPE is a built-in name (see `vaestro recipes`) or a YAML file; digits when left out, and
+    with --data the recipe for that kind of data. With --resume it is the run's own recipe when
+    left out.
     """
-    assignments = set_ or []
+    assignments = [*([] if data is None else [f"data.path={quoted(data)}"]), *(set_ or [])]
     before = None
     display = TerminalDisplay()
     try:
@@ -43,7 +49,9 @@ def train(
 
             summary = training.resume(run, wanted, display)
         else:
-            chosen = read_recipe(recipe or "digits", assignments)
+            if recipe is None:
+                recipe = "digits" if data is None else recipe_for_path(data)
+            chosen = read_recipe(recipe, assignments)
             root = run or next_free(Path("runs"), chosen.name)
             summary = training.start(chosen, root, display)
     finally:

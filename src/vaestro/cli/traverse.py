@@ -6,7 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from vaestro.cli.output import Json, Out, finish, require_parent
-from vaestro.data.export import write_rows
+from vaestro.data.writing import write_rows
 from vaestro.experiments.run import load
 from vaestro.foundation.errors import DataError
 from vaestro.generation.traversals import by_kl

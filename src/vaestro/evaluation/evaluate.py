@@ -59,7 +59,7 @@ def _record(
         else None,
         "data_term": data_term,
         "prior_term": prior_term,
-        "mse": float(figures.squared_error.mean()) / elements,
+        "mse": float(figures.squared_error.mean()),
         "live_dimensions": live_dimensions(encoded.kl.double().mean(0)),
         "kl_per_dimension": encoded.kl.double().mean(0).tolist(),
         **_latent_space(vae, encoded, seed),

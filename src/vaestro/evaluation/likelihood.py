@@ -19,7 +19,7 @@ CHUNK_ELEMENTS = 4_000_000
 
 
 class Likelihoods(NamedTuple):
-    """Per sample, (N,), float64: both terms, squared error summed over elements, -log p(x) and its
+    """Per sample, (N,), float64: both terms, squared error per element, -log p(x) and its
     Monte Carlo variance (None for a point); nats."""
 
     data_term: Tensor
@@ -40,11 +40,16 @@ def likelihoods(vae: VAE, batches: Iterable[Batch], samples: int, seed: int) -> 
             len(batch.x), vae.latent, generator=random, device=batch.x.device, dtype=batch.x.dtype
         )
         result = vae(batch.x, noise)
-        error = vae.transform.invert(batch.x) - vae.generate(result.posterior.mean)
-        row = (-result.log_likelihood, result.kl.sum(1), error.square().flatten(1).sum(1))
+        error = batch.truth - vae.generate(result.posterior.mean)
+        beside = vae.beside(batch)
+        row = (
+            -(result.log_likelihood + beside),
+            result.kl.sum(1),
+            error.square().flatten(1).mean(1),
+        )
         if vae.head.stochastic:
             marginal = _marginal(vae, batch.x, samples, random)
-            row = (*row, -marginal.log_prob, marginal.variance)
+            row = (*row, -(marginal.log_prob + beside), marginal.variance)
         rows.append(tuple(value.double().cpu() for value in row))
     columns = [torch.cat(column) for column in zip(*rows, strict=True)]
     data, prior, squared = columns[:3]

@@ -3,14 +3,15 @@
 The transform is fitted on the training split and applied once, here; no step transforms again.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from vaestro.data.dataset import DataSet
-from vaestro.data.resident import Samples
+from vaestro.data.augmentation import build_augmentation
+from vaestro.data.dataset import DataSet, require_learnable
+from vaestro.data.samples import Samples
 from vaestro.data.source import load_data
 from vaestro.data.split import Split, split
 from vaestro.data.stream import BatchStream
@@ -25,7 +26,7 @@ from vaestro.training.elbo import ElboTask
 from vaestro.training.optimiser import build_optimiser
 from vaestro.training.plan import Plan
 from vaestro.training.state import Meter, TrainState
-from vaestro.transforms.kinds import fit, model_spec
+from vaestro.transforms.kinds import fit, model_spec, restored
 from vaestro.transforms.transform import Transform
 
 EVALUATION_BATCH = 500
@@ -45,6 +46,10 @@ class Material:
         """A function giving the batches of split `name` anew at each call, in order."""
         samples = self.samples[name] if most is None else self.samples[name].first(most)
         return lambda: samples.in_order(EVALUATION_BATCH)
+
+    def some(self, name: str, most: int) -> Iterable[Batch]:
+        """The batches of at most `most` samples of split `name`, evenly spread over it."""
+        return self.samples[name].spread(most).in_order(EVALUATION_BATCH)
 
 
 @dataclass(frozen=True)
@@ -78,19 +83,28 @@ class Assembly:
         )
 
 
-def prepare(recipe: Recipe, plan: Plan, data: DataSet | None = None) -> Material:
+Kept = Mapping[str, Tensor]
+
+
+def prepare(
+    recipe: Recipe, plan: Plan, data: DataSet | None = None, kept: Kept | None = None
+) -> Material:
     """Load, split and transform the data of `recipe` (or `data` in their place).
 
-    Raises DataError or RecipeError before anything is written.
+    `kept` are the buffers of the transform that a run has; without them it is fitted. Raises
+    DataError or RecipeError before anything is written.
     """
     data = load_data(recipe.data) if data is None else data
+    require_learnable(data)
     parts = split(data, recipe.split)
+    augmentation = build_augmentation(recipe.augmentation, data.spec, recipe.seed)
     whole = Samples.of(data, plan.device, plan.dtype)
-    training = whole.at(parts.train).in_order(EVALUATION_BATCH)
-    transform = fit(recipe.transform, (batch.x for batch in training), data.spec)
-    transform = transform.to(plan.device, plan.dtype)
-    if not transform.is_identity:
-        whole = whole.mapped(transform.apply)
+    transform = (
+        _fitted(recipe, data.spec, whole.at(parts.train))
+        if kept is None
+        else restored(recipe.transform, data.spec, kept)
+    ).to(plan.device, plan.dtype)
+    whole = _in_model_space(replace(whole, augmentation=augmentation), transform)
     samples = {name: whole.at(parts.of(name)) for name in NAMES}
     return Material(data, parts, model_spec(transform, data.spec), transform, samples)
 
@@ -98,9 +112,32 @@ def prepare(recipe: Recipe, plan: Plan, data: DataSet | None = None) -> Material
 NAMES = ("train", "validation", "test")
 
 
-def assemble(recipe: Recipe, plan: Plan, data: DataSet | None = None) -> Assembly:
-    """Build every part of a run. Raises UserError in one line when the parts do not fit."""
-    material = prepare(recipe, plan, data)
+def _fitted(recipe: Recipe, spec: SampleSpec, training: Samples) -> Transform:
+    """The transform, fitted on the training split as it is without augmentation."""
+
+    def batches() -> Iterable[Tensor]:
+        return (batch.x for batch in training.in_order(EVALUATION_BATCH))
+
+    return fit(recipe.transform, batches, spec)
+
+
+def _in_model_space(whole: Samples, transform: Transform) -> Samples:
+    """Samples through `transform`: now and once where that makes them smaller and they stay the
+    same, else as they are read, which needs no memory."""
+    if transform.is_identity:
+        return whole
+    stays = whole.augmentation is None and not whole.store.changes
+    if transform.reduces and stays:
+        return whole.transformed(transform.apply)
+    return whole.seen_through(transform.apply)
+
+
+def assemble(
+    recipe: Recipe, plan: Plan, data: DataSet | None = None, kept: Kept | None = None
+) -> Assembly:
+    """Build every part of a run; `kept` as in `prepare`. Raises UserError in one line when the
+    parts do not fit."""
+    material = prepare(recipe, plan, data, kept)
     stream = BatchStream(material.samples["train"], recipe.training.batch_size, recipe.seed)
     horizon = Horizon(recipe.training.epochs * stream.steps_per_epoch, stream.steps_per_epoch)
     mean = training_mean(material.batches("train")())

@@ -5,8 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from vaestro.data.arrays import from_array
+from vaestro.data.dataset import DataSet
+from vaestro.data.streamlines.streamlines import from_lines, is_ragged_lines
 from vaestro.experiments import train as training
-from vaestro.experiments.recipe import Recipe, apply, read_recipe
+from vaestro.experiments.generic import recipe_for, recipe_for_path
+from vaestro.experiments.recipe import Recipe, apply, quoted, read_recipe
 from vaestro.experiments.run import Run, load
 from vaestro.foundation.errors import DataError, DivergedError
 from vaestro.reports.page import write_report
@@ -30,10 +33,11 @@ class Quiet:
 
 
 def train(
-    recipe: str | Path | Recipe = "digits",
+    recipe: str | Path | Recipe | None = None,
     *,
     data: Any = None,
     labels: Any = None,
+    covariates: Any = None,
     run: str | Path | None = None,
     set: Sequence[str] = (),
     seed: int | None = None,
@@ -42,19 +46,24 @@ def train(
 ) -> Run:
     """Train a recipe and return the Run.
 
-    `data` (an array, DataFrame, tensor or torch data set of N samples) stands in for the recipe's
-    data, with `labels` (N,) if any; `set` are `field.path=value` edits; `run` is the folder
-    (runs/NAME-001 and up when left out). Raises UserError for a mistake, before anything is
-    written, and DivergedError when the loss became non-finite.
+    `recipe`: a built-in name, a file or a Recipe; digits when left out, and with `data` the recipe
+    for that kind of data. `data` stands in for the recipe's: the path of a file or folder, an
+    array, DataFrame, tensor or torch data set of N samples, or a list of streamlines (points, 3);
+    with `labels` (N,) and `covariates` (name -> (N,)) if any. `set` are `field.path=value` edits;
+    `run` is the folder (runs/NAME-001 and up when left out). Raises UserError for a mistake,
+    before anything is written, and DivergedError when the loss became non-finite.
     """
-    chosen = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
+    path = Path(data) if isinstance(data, (str, Path)) else None
+    if path is not None or data is None:
+        _refuse_companions(labels=labels, covariates=covariates)
+        given = None
+    else:
+        given = _taken(data, labels, covariates)
     edits = [*set, *([] if seed is None else [f"seed={seed}"])]
+    if path is not None:
+        edits.insert(0, f"data.path={quoted(path)}")
+    chosen = _chosen(recipe, path, given)
     chosen = apply(chosen, edits) if edits else chosen
-    if labels is not None and data is None:
-        raise DataError(
-            "labels were given without data; give data=..., or labels_key in the recipe"
-        )
-    given = None if data is None else from_array(data, labels)
     root = Path(run) if run is not None else next_free(Path("runs"), chosen.name)
     summary = training.start(chosen, root, display or Quiet(), given)
     if report:
@@ -62,3 +71,29 @@ def train(
     if summary["status"] == "diverged":
         raise DivergedError(summary["sentence"])
     return load(root)
+
+
+def _taken(data: Any, labels: Any, covariates: Any) -> DataSet:
+    """The data set of what a Python user holds."""
+    if is_ragged_lines(data):
+        return from_lines(data, labels=labels, covariates=covariates)
+    return from_array(data, labels, covariates=covariates)
+
+
+def _chosen(recipe: str | Path | Recipe | None, path: Path | None, given: DataSet | None) -> Recipe:
+    if isinstance(recipe, Recipe):
+        return recipe
+    if recipe is None:
+        recipe = "digits" if path is None else recipe_for_path(path)
+        recipe = recipe if given is None else recipe_for(given)
+    return read_recipe(recipe)
+
+
+def _refuse_companions(**companions: Any) -> None:
+    """Labels and covariates belong to samples that are given beside them."""
+    for name, value in companions.items():
+        if value is not None:
+            raise DataError(
+                f"{name} were given without data; give data=..., or a file's own with "
+                f"{'data.labels_key' if name == 'labels' else 'data.covariate_keys'} in the recipe"
+            )

@@ -1,10 +1,9 @@
 """model/: the trained model without its training state, loadable without the data.
 
-config.json        the model's recipe, the sample spec, the transform, the source of the weights
+config.json        the model's recipe, the transform's, the sample specs before and after it
 model.safetensors  parameters and buffers
 """
 
-from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -14,14 +13,14 @@ from vaestro.experiments.recipe import Recipe
 from vaestro.foundation.errors import CheckpointError, RunFolderError
 from vaestro.foundation.files import new_directory, read_json, write_json
 from vaestro.foundation.samples import SampleSpec
-from vaestro.models.config import ModelConfig
 from vaestro.models.vae import VAE, build_vae
 from vaestro.training.state import check_weights
-from vaestro.transforms.kinds import model_spec, unfitted
+from vaestro.transforms.kinds import unfitted
 
 
-def save_model(folder: Path, vae: VAE, recipe: Recipe, spec: SampleSpec) -> None:
-    """Write model/ whole or not at all. `spec` is that of the natural samples."""
+def save_model(folder: Path, vae: VAE, recipe: Recipe, spec: SampleSpec, inner: SampleSpec) -> None:
+    """Write model/ whole or not at all. `spec` is that of the natural samples, `inner` that of
+    those in model space."""
     with new_directory(folder) as staging:
         weights = {n: t.detach().cpu().contiguous() for n, t in vae.state_dict().items()}
         save_file(weights, staging / "model.safetensors")
@@ -30,7 +29,8 @@ def save_model(folder: Path, vae: VAE, recipe: Recipe, spec: SampleSpec) -> None
             {
                 "model": recipe.model.plain(),
                 "transform": recipe.transform.plain(),
-                "spec": asdict(spec),
+                "spec": spec.plain(),
+                "model_spec": inner.plain(),
                 "dtype": str(next(vae.parameters()).dtype).removeprefix("torch."),
             },
         )
@@ -47,11 +47,11 @@ def load_model(folder: Path) -> tuple[VAE, SampleSpec]:
             "go on with `vaestro train --run ... --resume`"
         )
     config = read_json(folder / "config.json")
-    spec = SampleSpec(**{**config["spec"], "shape": tuple(config["spec"]["shape"])})
+    spec, inner = (SampleSpec.from_plain(config[name]) for name in ("spec", "model_spec"))
     recipe = Recipe.parse(
         {"data": "digits", "model": config["model"], "transform": config["transform"]}
     )
-    vae = empty_vae(recipe.model, recipe, spec).to(getattr(torch, config["dtype"]))
+    vae = empty_vae(recipe, spec, inner).to(getattr(torch, config["dtype"]))
     try:
         weights = load_file(folder / "model.safetensors")
     except Exception as fault:
@@ -61,8 +61,7 @@ def load_model(folder: Path) -> tuple[VAE, SampleSpec]:
     return vae.eval(), spec
 
 
-def empty_vae(config: ModelConfig, recipe: Recipe, spec: SampleSpec) -> VAE:
+def empty_vae(recipe: Recipe, spec: SampleSpec, inner: SampleSpec) -> VAE:
     """A model of the right shapes whose weights are about to be loaded."""
-    transform = unfitted(recipe.transform, spec)
-    inner = model_spec(transform, spec)
-    return build_vae(config, inner, transform, torch.full(inner.shape, 0.5), seed=0)
+    transform = unfitted(recipe.transform, spec, inner)
+    return build_vae(recipe.model, inner, transform, torch.full(inner.shape, 0.5), seed=0)

@@ -25,7 +25,7 @@ def write_pictures(path: Path, assembly: Assembly, baseline: float) -> None:
     `baseline` is the data term of the best constant, in nats per sample.
     """
     vae = assembly.vae.eval()
-    held_out = encode_split(vae, assembly.material.batches("validation", MAPPED)())
+    held_out = encode_split(vae, assembly.material.some("validation", MAPPED))
     kl = held_out.kl.double().mean(0)
     shown = kl if vae.head.stochastic else held_out.mean.var(0)
     walk = traverse(vae, by_kl(shown, min(WALKED, vae.latent)))
@@ -42,13 +42,16 @@ def write_pictures(path: Path, assembly: Assembly, baseline: float) -> None:
     }
     if held_out.labels is not None:
         arrays["latent_labels"] = held_out.labels
+    for column in list(assembly.material.data.covariates.values())[:1]:
+        chosen = assembly.material.samples["validation"].spread(MAPPED).index.cpu().numpy()
+        arrays["latent_covariate"] = torch.from_numpy(column[chosen])
     write_arrays(path, **arrays)
 
 
 def _pairs(assembly: Assembly, split: str) -> dict[str, Tensor]:
     vae = assembly.vae
-    batch = next(iter(assembly.material.batches(split, PAIRS)()))
+    batch = next(iter(assembly.material.some(split, PAIRS)))
     return {
-        f"{split}_original": vae.transform.invert(batch.x),
+        f"{split}_original": batch.truth,
         f"{split}_reconstruction": vae.generate(vae.encode(batch.x).mean),
     }

@@ -8,6 +8,8 @@ from typing import Any
 
 from pydantic import Field
 
+from vaestro.data.augmentation import AsTheyAreConfig, AugmentationConfig
+from vaestro.data.recognise import guess_source
 from vaestro.data.source import DataConfig
 from vaestro.data.split import SplitConfig
 from vaestro.foundation.config import Config, differences, edited, nearest, read_yaml, write_yaml
@@ -27,6 +29,7 @@ class Recipe(Config):
     seed: int = Field(default=0, ge=0)
     data: DataConfig
     split: SplitConfig = SplitConfig()
+    augmentation: AugmentationConfig = AsTheyAreConfig()
     transform: TransformConfig = NoneConfig()
     model: ModelConfig = ModelConfig()
     objective: ObjectiveConfig = ObjectiveConfig()
@@ -60,12 +63,31 @@ def read_recipe(source: str | Path, assignments: Sequence[str] = ()) -> Recipe:
 
 def apply(recipe: Recipe, assignments: Sequence[str]) -> Recipe:
     """`recipe` with `field.path=value` edits in order; only the last state must be legal."""
-    values = recipe.plain()
+    values = _reading(recipe, assignments)
     for assignment in assignments:
         values = edited(values, (assignment,))
         with suppress(RecipeError):  # a new kind may need the fields that the next edits give
             values = Recipe.parse(values).plain()
     return Recipe.parse(values)
+
+
+def _reading(recipe: Recipe, assignments: Sequence[str]) -> dict[str, Any]:
+    """The recipe's plain values, with the source that reads what `data.path` is set to: a path
+    alone is enough to train any recipe on data of one's own. A `data.kind` beside it rules."""
+    values = recipe.plain()
+    given = dict(assignment.partition("=")[::2] for assignment in assignments)
+    path = Path(str(read_yaml(given.get("data.path", "''"), "--set data.path")))
+    if "data.path" not in given or {"data", "data.kind"} & given.keys() or not path.exists():
+        return values
+    guessed = guess_source(path)
+    if guessed.kind != recipe.data.kind:
+        values["data"] = guessed.plain()
+    return values
+
+
+def quoted(path: Path) -> str:
+    """The path as a YAML string, so that no character in it means anything."""
+    return "'" + str(path).replace("'", "''") + "'"
 
 
 def located(recipe: Recipe, run: Path | None = None) -> Recipe:

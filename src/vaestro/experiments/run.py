@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vaestro.data.resident import Samples
+from vaestro.data.samples import Samples
 from vaestro.evaluation.encode import Encoded, encode_split
 from vaestro.evaluation.evaluate import evaluate
 from vaestro.experiments.assemble import EVALUATION_BATCH, Material, prepare
@@ -40,7 +40,7 @@ class Run:
     @cached_property
     def material(self) -> Material:
         """The run's own data, split as in training."""
-        return prepare(self.recipe, self.plan)
+        return prepare(self.recipe, self.plan, kept=self.vae.transform.state_dict())
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -84,6 +84,11 @@ class Run:
         """Posterior means, log-variances and KLs of a split or of natural samples `x`."""
         return encode_split(self.vae, self.batches(split, x)())
 
+    def covariates(self, split: str = "test") -> dict[str, np.ndarray]:
+        """The covariates of a split by name, (N,) each, in the order of its samples."""
+        chosen = self.material.split.of(split)
+        return {name: column[chosen] for name, column in self.material.data.covariates.items()}
+
     def decode(self, z: np.ndarray) -> np.ndarray:
         """Natural samples (N, *) of latents z: (N, K). Raises DataError for another K."""
         if z.ndim != 2 or z.shape[1] != self.vae.latent:
@@ -101,7 +106,7 @@ class Run:
         originals: list[Tensor] = []
         copies: list[Tensor] = []
         for batch in self.batches(split, x, most)():
-            originals.append(self.vae.transform.invert(batch.x).cpu())
+            originals.append(batch.truth.cpu())
             copies.append(self.vae.generate(self.vae.encode(batch.x).mean).cpu())
         return torch.cat(originals).numpy(), torch.cat(copies).numpy()
 
@@ -112,7 +117,7 @@ class Run:
             )
         samples = Samples.natural(x, self.plan.device, self.plan.dtype)
         transform = self.vae.transform
-        return samples if transform.is_identity else samples.mapped(transform.apply)
+        return samples if transform.is_identity else samples.seen_through(transform.apply)
 
 
 def load(root: str | Path) -> Run:

@@ -35,7 +35,7 @@ from vaestro.runs.lock import locked
 from vaestro.training import checkpoints
 from vaestro.training import plan as planning
 from vaestro.training.loop import Loop, adopt_final_weights
-from vaestro.training.state import TrainState
+from vaestro.training.state import TrainState, starting
 
 
 def start(
@@ -95,7 +95,8 @@ def _go_on(folder: RunFolder, stored: Recipe, recipe: Recipe, display: Display) 
     for warning in warnings:
         display.say(warning)
     with planning.in_force(plan):
-        assembly = assemble(recipe, plan)
+        kept = None if found is None else starting("module/transform.", found[0])
+        assembly = assemble(recipe, plan, kept=kept)
         state = assembly.fresh_state()
         if found is not None:
             state.load(found[0], found[1]["numbers"])
@@ -134,6 +135,7 @@ def _run(
         display.say(str(caught))
     finally:
         history.close()
+        assembly.stream.close()
     seconds = time.monotonic() - began
     summary = _finish(folder, assembly, state, status, fault is not None)
     trained = (state.step - first) * recipe.training.batch_size
@@ -153,7 +155,7 @@ def _finish(
     """Model, final figures of both splits, pictures, verdict."""
     adopt_final_weights(state)
     recipe, material, vae = assembly.recipe, assembly.material, assembly.vae
-    save_model(folder.model, vae, recipe, material.data.spec)
+    save_model(folder.model, vae, recipe, material.data.spec, material.spec)
     vae.eval()
     figures = {
         name: _finite(assembly.task.validate(material.batches(name)(), state.control))
@@ -191,15 +193,22 @@ def _kept_data(recipe: Recipe, data: DataSet, root: Path) -> Recipe:
     """Data from Python are kept in the run folder, so that it can resume and evaluate alone."""
     path = root / "data.npz"
     data.write(path)
-    labels = None if data.labels is None else "labels"
-    source = ArraysConfig(
-        path=str(path.resolve()), key="values", labels_key=labels, values=data.spec.values
+    source = ArraysConfig.parse(
+        {
+            "path": str(path.resolve()),
+            "key": "values",
+            "labels_key": None if data.labels is None else "labels",
+            "covariate_keys": list(data.covariates),
+            "layout": f"{data.spec.domain}s",
+            "values": data.spec.values,
+        }
     )
     return recipe.model_copy(update={"data": source})
 
 
 def _write_manifest(folder: RunFolder, assembly: Assembly) -> None:
     recipe, material, vae = assembly.recipe, assembly.material, assembly.vae
+    spec = material.data.spec
     parameters = sum(p.numel() for p in vae.parameters())
     folder.update_manifest(
         vaestro=version("vaestro"),
@@ -211,11 +220,16 @@ def _write_manifest(folder: RunFolder, assembly: Assembly) -> None:
         data={
             "name": material.data.name,
             "samples": len(material.data.values),
-            "shape": list(material.data.spec.shape),
-            "elements": material.data.spec.elements,
-            "values": material.data.spec.values,
+            "domain": spec.domain,
+            "shape": list(spec.shape),
+            "elements": spec.elements,
+            "values": spec.values,
+            "labels": None if spec.label_names is None else list(spec.label_names),
+            "covariates": list(material.data.covariates),
+            "notes": list(material.data.notes),
             **{name: len(material.split.of(name)) for name in ("train", "validation", "test")},
         },
+        transform=material.transform.facts(),
         parameters=parameters,
         compression=material.spec.elements / vae.latent,
         **assembly.effective,

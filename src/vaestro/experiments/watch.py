@@ -63,10 +63,10 @@ class Keeper:
 def write_snapshot(path: Path, assembly: Assembly) -> None:
     """Write the 16 fixed reconstructions and samples; natural units, float32."""
     vae = assembly.vae
-    batch = next(iter(assembly.material.batches("validation", SHOWN)()))
+    batch = next(iter(assembly.material.some("validation", SHOWN)))
     write_arrays(
         path,
-        original=vae.transform.invert(batch.x),
+        original=batch.truth,
         reconstruction=vae.generate(vae.encode(batch.x).mean),
         samples=sample(vae, SHOWN, assembly.recipe.seed, stream=Stream.PICTURES),
     )

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from vaestro.foundation.errors import DataError
 from vaestro.foundation.randomness import Stream, generator
-from vaestro.foundation.samples import SampleSpec
+from vaestro.foundation.samples import Batch, SampleSpec
 from vaestro.models.config import ModelConfig
 from vaestro.models.posterior_head import PosteriorHead
 from vaestro.networks.body import Decoder, EncoderBody
@@ -85,6 +85,12 @@ class VAE(nn.Module):
         outputs = self.decode(z)
         log_likelihood = self.likelihood.log_prob(x, outputs) + self.transform.log_det
         return Pass(posterior, z, outputs, log_likelihood, self.prior.divergence(posterior, z))
+
+    def beside(self, batch: Batch) -> Tensor | float:
+        """Nats (B,) that each sample has beside the model: how much likelier than on average over
+        the training data the transform's completion finds what it dropped; 0 if it drops nothing.
+        """
+        return self.transform.excess(batch.truth) if self.transform.reduces else 0.0
 
     def latents(self, x: Tensor) -> Tensor:
         """Posterior means (B, K) of natural samples x: (B, *)."""

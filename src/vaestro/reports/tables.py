@@ -117,6 +117,8 @@ QUANTITIES = (
     ("data_term", "Data term", "nats per sample"),
     ("prior_term", "Prior term", "nats per sample"),
     ("mse", "Mean squared error", "per element"),
+    ("model_space_data_term", "Data term in model space", "nats per sample"),
+    ("model_space_mse", "Mean squared error in model space", "per component"),
     ("live_dimensions", "Live dimensions", ""),
     ("mutual_information", "Mutual information", "nats"),
     ("prior_mismatch", "Prior mismatch", "nats"),
@@ -137,6 +139,7 @@ def _particulars(facts: RunFacts) -> Iterator[tuple[str, str]]:
     parts = (f"{number(data[name])} {name}" for name in (*SPLITS, "test") if data.get(name))
     yield "Split", ", ".join(parts)
     yield "Parameters", number(manifest.get("parameters"))
+    yield "About the data", "; ".join(str(note) for note in data.get("notes") or ())
     compression = finite(manifest.get("compression"))
     yield "Compression", f"{number(compression)} elements per latent" if compression else ""
     yield "Effective beta", number(finite(manifest.get("effective_beta")))

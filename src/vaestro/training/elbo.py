@@ -58,22 +58,29 @@ class ElboTask:
     def validate(self, batches: Iterable[Batch], control: BetaState) -> dict[str, Any]:
         """The objective over a split at full beta, with the same noise at every call.
 
-        `mse` is the mean squared error per element, in natural units, through the posterior mean.
+        `mse` is the mean squared error per element, in natural units, through the posterior mean;
+        where the transform reduces, `model_space_mse` and `model_space_data_term` tell what the
+        model was given to do.
         """
-        count, nats, squared = 0, torch.zeros((), dtype=torch.float64), 0.0
-        kl = torch.zeros(self.vae.latent, dtype=torch.float64)
+        count = 0
+        nats, other, kl = (
+            torch.zeros(size, dtype=torch.float64) for size in ((), (3,), (self.vae.latent,))
+        )
         for number, batch in enumerate(batches):
             result = self._pass(batch, Stream.VALIDATION, number)
             count += len(batch.x)
-            nats = nats + result.log_likelihood.double().sum().cpu()
+            log_likelihood = result.log_likelihood + self.vae.beside(batch)
+            nats = nats + log_likelihood.double().sum().cpu()
             kl = kl + result.kl.double().sum(0).cpu()
-            squared += self._squared_error(batch.x, result)
+            other = other + self._beside_objective(batch, result)
         beta = self.objective.final_beta(control)
         beta = beta.cpu() if isinstance(beta, Tensor) else beta
-        return figures_of(self.objective.combine(-nats / count, kl / count, beta, None)) | {
-            "beta": float(beta),
-            "mse": squared / count / self.objective.elements,
-        }
+        figures = figures_of(self.objective.combine(-nats / count, kl / count, beta, None))
+        figures |= {"beta": float(beta), "mse": float(other[0] / count)}
+        if self.vae.transform.reduces:
+            figures["model_space_mse"] = float(other[1] / count)
+            figures["model_space_data_term"] = -float(other[2] / count)
+        return figures
 
     def _pass(self, batch: Batch, stream: Stream, counter: int) -> Pass:
         """Forward with the noise of (stream, counter), under the plan's precision."""
@@ -86,7 +93,12 @@ class ElboTask:
             result: Pass = self._forward(x, noise)
         return result
 
-    def _squared_error(self, x: Tensor, result: Pass) -> float:
-        natural = self.vae.transform.invert(x)
-        error = natural - self.vae.generate(result.posterior.mean)
-        return float(error.double().square().sum())
+    def _beside_objective(self, batch: Batch, result: Pass) -> Tensor:
+        """Sums over the batch, (3,) in 64 bits: squared error per element through the posterior
+        mean, of natural samples and of those in model space, and the model-space log-likelihood.
+        """
+        mean = self.vae.likelihood.mean(self.vae.decode(result.posterior.mean))
+        errors = (batch.truth - self.vae.transform.invert(mean), batch.x - mean)
+        sums = [error.double().square().mean() * len(error) for error in errors]
+        inside = (result.log_likelihood - self.vae.transform.log_det).double().sum()
+        return torch.stack([*sums, inside]).cpu()

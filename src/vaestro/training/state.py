@@ -128,5 +128,9 @@ def _prefixed(prefix: str, values: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    start = prefix + "/"
+    return starting(f"{prefix}/", tensors)
+
+
+def starting(start: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors whose names begin with `start`, without it."""
     return {name.removeprefix(start): t for name, t in tensors.items() if name.startswith(start)}

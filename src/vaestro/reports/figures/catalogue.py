@@ -7,7 +7,7 @@ from functools import partial
 from matplotlib.figure import Figure
 
 from vaestro.reports.facts import RunFacts
-from vaestro.reports.figures import curves, kl, latent, pairs, samples, traversal
+from vaestro.reports.figures import components, curves, kl, latent, pairs, samples, traversal
 from vaestro.reports.figures.mosaic import run_look, samples_in
 from vaestro.reports.numerals import counted, number
 
@@ -31,6 +31,9 @@ def drawings(facts: RunFacts) -> Iterator[Drawing]:
     if curves.has_curves(facts):
         yield _curves(facts)
     yield from _tiles(facts)
+    spectrum = components.components(facts)
+    if spectrum is not None:
+        yield _components(spectrum)
     found = latent.latent_map(facts)
     if found is not None:
         yield _latent(facts, found)
@@ -63,7 +66,7 @@ def _tiles(facts: RunFacts) -> Iterator[Drawing]:
     if look is None:
         return
     found = pairs.pairs(facts, look)
-    note = " Volumes are shown as their three central slices." if look.kind == "volume" else ""
+    note = NOTES.get(look.kind, "")
     if found:
         kinds = " and ".join(each.title.lower() for each in found)
         yield Drawing(
@@ -80,7 +83,7 @@ def _tiles(facts: RunFacts) -> Iterator[Drawing]:
         yield Drawing(
             "samples",
             "New samples",
-            f"A grid of {min(len(drawn), samples.MOST[look.kind])} samples decoded from the prior.",
+            f"{min(len(drawn), samples.MOST[look.kind])} samples decoded from the prior.",
             "Latents drawn from the prior and decoded; no data went in. If these are worse than "
             "the reconstructions, the codes of real data do not fill the prior."
             f"{note}",
@@ -88,8 +91,25 @@ def _tiles(facts: RunFacts) -> Iterator[Drawing]:
         )
 
 
+def _components(spectrum: components.Components) -> Drawing:
+    return Drawing(
+        "components",
+        "Principal components",
+        f"A rising line: the share of the variance that 1 to {spectrum.kept} components keep.",
+        components.words(spectrum),
+        partial(components.draw_components, spectrum),
+    )
+
+
+NOTES = {
+    "volume": " Volumes are shown as their middle across each axis, channels in colours.",
+    "curves": " Streamlines are coloured by direction: red along x, green along y, blue along z.",
+}
+
+
 def _latent(facts: RunFacts, found: latent.LatentMap) -> Drawing:
     coloured = " Colours and names are the data's labels." * bool(found.names)
+    coloured += f" Colours are the data's {found.shaded_by}." * bool(found.shaded_by)
     rings = facts.stochastic and not found.axes[1].startswith("share")
     ringed = " Dashed rings lie one and two standard deviations from the prior's centre." * rings
     return Drawing(

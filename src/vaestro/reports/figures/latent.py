@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from vaestro.reports.facts import RunFacts
 from vaestro.reports.figures import style
 from vaestro.reports.figures.apart import pushed_apart
-from vaestro.reports.numerals import share
+from vaestro.reports.numerals import number, share
 
 OTHER = "#bbbbbb"
 RINGS = (1.0, 2.0)
@@ -26,13 +27,16 @@ LONGEST = 12
 class LatentMap:
     """Posterior means in two dimensions. points: (N, 2); classes: (N,) of places in `names`.
 
-    `axes` names the two directions; `classes` holds -1 for the rarer labels beyond ten.
+    `axes` names the two directions; `classes` holds -1 for the rarer labels beyond ten; `shades`
+    are the values (N,) of the covariate `shaded_by`, drawn where there are no classes.
     """
 
     points: NDArray[np.float64]
     axes: tuple[str, str]
     classes: NDArray[np.intp] | None
     names: tuple[str, ...]
+    shades: NDArray[np.float64] | None = None
+    shaded_by: str = ""
 
 
 def latent_map(facts: RunFacts) -> LatentMap | None:
@@ -41,16 +45,26 @@ def latent_map(facts: RunFacts) -> LatentMap | None:
     if stored is None or stored.ndim != 2:
         return None
     means = stored.astype(np.float64)
-    kept = np.isfinite(means).all(1)
+    kept = np.asarray(np.isfinite(means).all(axis=1), dtype=np.bool_)
     if kept.sum() < 2:
         return None
     points, named = flattened(means[kept])
     labels = facts.arrays.get("latent_labels")
     if labels is None or labels.shape != (len(means),):
-        return LatentMap(points, named, None, ())
+        return LatentMap(points, named, None, (), *_shades(facts, kept))
     data = facts.manifest.get("data")
     known = data.get("labels") if isinstance(data, dict) else None
     return LatentMap(points, named, *_classes(labels[kept], known))
+
+
+def _shades(facts: RunFacts, kept: NDArray[np.bool_]) -> tuple[NDArray[np.float64] | None, str]:
+    """The first covariate of the samples that are shown, and its name."""
+    values = facts.arrays.get("latent_covariate")
+    data = facts.manifest.get("data")
+    names = data.get("covariates") if isinstance(data, dict) else None
+    if values is None or values.shape != kept.shape or not names:
+        return None, ""
+    return values[kept].astype(np.float64), str(names[0])
 
 
 def flattened(means: NDArray[np.float64]) -> tuple[NDArray[np.float64], tuple[str, str]]:
@@ -117,10 +131,24 @@ def draw_latent(found: LatentMap, rings: bool, width: int) -> Figure:
         _frame(axes, found.points, rings)
     style.label_x(axes, found.axes[0])
     style.label_y(axes, found.axes[1])
+    if found.shades is not None:
+        _scale(sheet, found, side)
     if found.names:
         _name_classes(axes, found)
         _legend(sheet, found, side + 54, side)
     return sheet.figure
+
+
+def _scale(sheet: style.Sheet, found: LatentMap, side: float) -> None:
+    """The colours of the covariate from its least to its largest value, above the axes' corner."""
+    shades = found.shades
+    assert shades is not None
+    width = 110
+    bar = sheet.axes(LEFT + side - width, 12, width, 9)
+    bar.imshow(np.linspace(0, 1, 64)[None], aspect="auto", cmap="viridis")
+    bar.set_axis_off()
+    ends = f"{found.shaded_by} {number(float(shades.min()))} to {number(float(shades.max()))}"
+    sheet.write(LEFT + side, 25, ends, 11.5, ha="right")
 
 
 def _frame(axes: Axes, points: NDArray[np.float64], rings: bool) -> None:
@@ -137,7 +165,10 @@ def _frame(axes: Axes, points: NDArray[np.float64], rings: bool) -> None:
         axes.add_patch(ring)
 
 
-def _colours(found: LatentMap) -> list[str]:
+def _colours(found: LatentMap) -> Any:
+    if found.shades is not None:
+        span = max(float(np.ptp(found.shades)), 1e-300)
+        return colormaps["viridis"]((found.shades - found.shades.min()) / span)
     if found.classes is None:
         return [style.HELD_OUT] * len(found.points)
     return [OTHER if place < 0 else style.CLASSES[place] for place in found.classes]

@@ -3,12 +3,13 @@
 Letters: S samples; * the axes of one sample.
 """
 
+from vaestro.data.tiles.look import Look, look_at
+from vaestro.data.tiles.tile import grid, tile
 from vaestro.reports.facts import RunFacts
 from vaestro.reports.figures import style
 from vaestro.reports.run_files import Array
-from vaestro.reports.tiles import Look, grid, look_at, tile
 
-GAPS = {"image": 6, "volume": 18, "lines": 6}
+GAPS = {"image": 6, "volume": 18, "lines": 6, "curves": 6}
 """Pixels of the grid's picture between two tiles."""
 REFERENCES = ("train_original", "validation_original", "samples", "traversal")
 
@@ -36,7 +37,7 @@ def run_look(facts: RunFacts) -> Look | None:
 
 def columns_for(look: Look, count: int, width: float) -> int:
     """How many tiles of this look go side by side in `width` CSS pixels, at most `count`."""
-    least = {"image": 40, "volume": 108, "lines": 82}[look.kind]
+    least = {"image": 40, "volume": 108, "lines": 82, "curves": 66}[look.kind]
     fitting = max(1, int(width // least))
     if fitting >= count:
         return count

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
+from vaestro.data.tiles.look import Look
 from vaestro.reports.facts import SPLITS, RunFacts
 from vaestro.reports.figures import style
 from vaestro.reports.figures.mosaic import (
@@ -13,12 +14,11 @@ from vaestro.reports.figures.mosaic import (
     samples_in,
 )
 from vaestro.reports.run_files import Array
-from vaestro.reports.tiles import Look
 
 TITLES = {"train": "Training data", "validation": "Held-out data"}
 HEAD, MARGIN, BETWEEN, APART = 30, 26, 14, 28
 """CSS pixels: over a block, for the letters at its left, between pairs of rows, between blocks."""
-MOST_PAIRS = {"image": 16, "volume": 6, "lines": 8}
+MOST_PAIRS = {"image": 16, "volume": 6, "lines": 8, "curves": 10}
 
 
 @dataclass(frozen=True)

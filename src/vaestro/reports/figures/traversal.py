@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
+from vaestro.data.tiles.look import Look
 from vaestro.reports.facts import RunFacts
 from vaestro.reports.figures import style
 from vaestro.reports.figures.mosaic import grid_height, place_samples, samples_in
 from vaestro.reports.run_files import Array
-from vaestro.reports.tiles import Look
 
-MOST_ROWS = {"image": 10, "volume": 4, "lines": 8}
-MOST_VALUES = {"image": 11, "volume": 3, "lines": 5}
-PITCHES = {"image": 62, "volume": 228, "lines": 118}
+MOST_ROWS = {"image": 10, "volume": 4, "lines": 8, "curves": 8}
+MOST_VALUES = {"image": 11, "volume": 3, "lines": 5, "curves": 7}
+PITCHES = {"image": 62, "volume": 228, "lines": 118, "curves": 98}
 """CSS pixels from one value to the next, at most."""
 MARGIN, HEAD = 74, 26
 
