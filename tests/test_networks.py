@@ -9,6 +9,7 @@ from torch import nn
 from tests.conftest import small_recipe
 from vaestro.experiments.assemble import assemble
 from vaestro.foundation.errors import RecipeError
+from vaestro.models.condition import UNTOLD
 from vaestro.networks.convolution import ConvolutionConfig
 from vaestro.networks.dense import DenseConfig
 from vaestro.networks.initialise import fans, initialise
@@ -27,13 +28,13 @@ def generator() -> torch.Generator:
 @pytest.mark.parametrize("kernel", [2, 3, 4, 5])
 def test_convolutions_return_to_any_size(shape: tuple[int, ...], kernel: int) -> None:
     config = ConvolutionConfig(channels=(4, 6), kernel=kernel, dense=(8,))
-    encoder = build_encoder(config, shape, generator())
+    encoder = build_encoder(config, shape, UNTOLD, generator())
     decoder = build_decoder(
-        config.model_copy(update={"channels": (6, 4)}), 5, shape, 2, generator()
+        config.model_copy(update={"channels": (6, 4)}), ((5,),), shape, 2, UNTOLD, generator()
     )
-    features = encoder(torch.randn(3, *shape))
-    assert features.shape == (3, encoder.out_features)
-    assert decoder(torch.randn(3, 5)).shape == (3, 2, *shape)
+    (features,) = encoder(torch.randn(3, *shape), None)
+    assert (features.shape[1:],) == encoder.out_shapes
+    assert decoder((torch.randn(3, 5),), None).shape == (3, 2, *shape)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +49,7 @@ def test_impossible_convolutions_say_why(
     config: ConvolutionConfig, shape: tuple[int, ...], message: str
 ) -> None:
     with pytest.raises(RecipeError, match=message):
-        build_encoder(config, shape, generator())
+        build_encoder(config, shape, UNTOLD, generator())
 
 
 def test_even_kernels_cannot_keep_the_size() -> None:
@@ -140,18 +141,20 @@ def test_heads_are_never_normalised() -> None:
         ),
         choose(small_recipe().training),
     )
-    assert isinstance(parts.vae.head.linear, nn.Linear)
+    (head,) = parts.vae.head.levels[0].last  # type: ignore[index,union-attr]
+    assert isinstance(head, nn.Linear)
     assert isinstance(parts.vae.decoder.head, nn.Linear)
     assert sum(isinstance(m, nn.BatchNorm1d) for m in parts.vae.modules()) == 2
 
 
 def test_residual_blocks_add_their_input() -> None:
     config = DenseConfig(widths=(8, 8), residual=True, activation="tanh")
-    encoder = build_encoder(config, (8,), generator())
-    plain = build_encoder(config.model_copy(update={"residual": False}), (8,), generator())
+    encoder = build_encoder(config, (8,), UNTOLD, generator())
+    plain = build_encoder(config.model_copy(update={"residual": False}), (8,), UNTOLD, generator())
     x = torch.randn(2, 8)
-    first = x + plain.body[0](x)  # type: ignore[attr-defined]
-    torch.testing.assert_close(encoder(x), first + plain.body[1](first))  # type: ignore[attr-defined]
+    one, two = plain.body.blocks  # type: ignore[attr-defined]
+    first = x + one(x)
+    torch.testing.assert_close(encoder(x, None)[0], first + two(first))
 
 
 @pytest.mark.parametrize("name", ["relu", "leaky-relu", "elu", "silu", "gelu", "tanh"])

@@ -15,8 +15,10 @@ from torch import Tensor, nn
 
 from vaestro.foundation.config import Widths
 from vaestro.foundation.errors import RecipeError
+from vaestro.networks.body import Conditioning, Shape, require_one_level, require_same_grid
+from vaestro.networks.dense import dense_chain
 from vaestro.networks.initialise import OUTPUT_GAIN, initialise, initialise_head
-from vaestro.networks.layers import Block, LayerConfig
+from vaestro.networks.layers import Block, Chain, LayerConfig
 
 _CONVOLUTIONS: dict[int, Any] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 _TRANSPOSED: dict[int, Any] = {1: nn.ConvTranspose1d, 2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
@@ -73,7 +75,7 @@ def grid_sizes(shape: tuple[int, ...], config: ConvolutionConfig) -> list[tuple[
     return sizes
 
 
-def _same(config: ConvolutionConfig, channels: int, dimensions: int) -> list[nn.Module]:
+def _same(config: ConvolutionConfig, channels: int, dimensions: int, film: int) -> list[Block]:
     """`blocks` convolutions that keep the grid."""
     layer = _CONVOLUTIONS[dimensions]
     return [
@@ -83,53 +85,67 @@ def _same(config: ConvolutionConfig, channels: int, dimensions: int) -> list[nn.
             channels,
             dimensions,
             same_shape=True,
+            film=film,
         )
         for _ in range(config.blocks)
     ]
 
 
-def _dense(config: ConvolutionConfig, sizes: tuple[int, ...]) -> nn.Sequential:
-    return nn.Sequential(
-        *(Block(nn.Linear(a, b), config, b, 0, same_shape=a == b) for a, b in pairwise(sizes))
-    )
-
-
 class ConvolutionEncoder(nn.Module):
-    """(B, C, *) -> (B, F): stages, flatten, dense layers."""
+    """(B, C, *) -> (B, C', *grid) after the stages, or (B, F) after the dense layers if any."""
 
-    def __init__(
-        self, config: ConvolutionConfig, shape: tuple[int, ...], generator: torch.Generator
-    ) -> None:
-        super().__init__()
-        dimensions = len(shape) - 1
-        sizes = grid_sizes(shape, config)
-        layer, padding = _CONVOLUTIONS[dimensions], (config.kernel - 1) // 2
-        stages: list[nn.Module] = []
-        for a, b in pairwise((shape[0], *config.channels)):
-            strided = layer(a, b, config.kernel, stride=2, padding=padding)
-            stages += [Block(strided, config, b, dimensions, same_shape=False)]
-            stages += _same(config, b, dimensions)
-        self.stages = nn.Sequential(*stages)
-        flat = (config.channels[-1] if config.channels else shape[0]) * prod(sizes[-1])
-        self.dense = _dense(config, (flat, *config.dense))
-        self.out_features = config.dense[-1] if config.dense else flat
-        initialise(self, config.initialisation, generator)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """x: (B, C, *); returns (B, F)."""
-        features: Tensor = self.dense(self.stages(x).flatten(1))
-        return features
-
-
-class ConvolutionDecoder(nn.Module):
-    """(B, K) -> (B, P, C, *): dense layers, a grid, transposed stages, the last being the head."""
+    skip_channels: tuple[int, ...] = ()
 
     def __init__(
         self,
         config: ConvolutionConfig,
-        latent: int,
-        shape: tuple[int, ...],
+        shape: Shape,
+        conditioning: Conditioning,
+        generator: torch.Generator,
+    ) -> None:
+        super().__init__()
+        dimensions, film = len(shape) - 1, conditioning.filmed
+        sizes = grid_sizes(shape, config)
+        layer, padding = _CONVOLUTIONS[dimensions], (config.kernel - 1) // 2
+        stages: list[Block] = []
+        for a, b in pairwise((shape[0], *config.channels)):
+            strided = layer(a, b, config.kernel, stride=2, padding=padding)
+            stages += [Block(strided, config, b, dimensions, same_shape=False, film=film)]
+            stages += _same(config, b, dimensions, film)
+        self.stages = Chain(stages)
+        grid = (config.channels[-1] if config.channels else shape[0], *sizes[-1])
+        self.conditioning = conditioning
+        inputs = prod(grid) + conditioning.joined
+        self.dense = dense_chain(config, (inputs, *config.dense), conditioning)
+        self.out_shapes = ((config.dense[-1],) if config.dense else grid,)
+        initialise(self, config.initialisation, generator)
+
+    def forward(self, x: Tensor, condition: Tensor | None = None) -> tuple[Tensor, ...]:
+        """x: (B, C, *); returns its features."""
+        grid = self.stages(x, condition)
+        if len(self.dense) == 0:
+            return (grid,)
+        return (self.dense(self.conditioning.join(grid.flatten(1), condition), condition),)
+
+    @property
+    def joins(self) -> bool:
+        """Whether a condition that is joined to inputs has been joined in here."""
+        return len(self.dense) > 0
+
+
+class ConvolutionDecoder(nn.Module):
+    """Latents -> (B, P, C, *): to the smallest grid, transposed stages, the last being the head.
+
+    Flat latents (B, K) pass the dense layers; a grid of latents (B, L, *grid) one convolution.
+    """
+
+    def __init__(
+        self,
+        config: ConvolutionConfig,
+        latents: tuple[Shape, ...],
+        shape: Shape,
         outputs: int,
+        conditioning: Conditioning,
         generator: torch.Generator,
     ) -> None:
         super().__init__()
@@ -137,25 +153,38 @@ class ConvolutionDecoder(nn.Module):
             raise RecipeError(
                 "a convolutional decoder needs channels, for example channels=[64,32]"
             )
-        dimensions = len(shape) - 1
+        dimensions, film = len(shape) - 1, conditioning.filmed
         sizes = grid_sizes(shape, config)[::-1]
         self.shape = (outputs, *shape)
         self.grid = (config.channels[0], *sizes[0])
-        self.dense = _dense(config, (latent, *config.dense, prod(self.grid)))
+        self.conditioning = conditioning
+        self.entry = self._entry(config, require_one_level(latents), conditioning)
         steps = list(pairwise(sizes))
-        stages = _same(config, config.channels[0], dimensions)
+        stages = _same(config, config.channels[0], dimensions, film)
         for (a, b), step in zip(pairwise(config.channels), steps[:-1], strict=True):
-            stages += [Block(_upward(config, a, b, step), config, b, dimensions, same_shape=False)]
-            stages += _same(config, b, dimensions)
-        self.stages = nn.Sequential(*stages)
+            up = _upward(config, a, b, step)
+            stages += [Block(up, config, b, dimensions, same_shape=False, film=film)]
+            stages += _same(config, b, dimensions, film)
+        self.stages = Chain(stages)
         self.head = _upward(config, config.channels[-1], outputs * shape[0], steps[-1])
         initialise(self, config.initialisation, generator)
         initialise_head(self.head, generator, OUTPUT_GAIN)
 
-    def forward(self, z: Tensor) -> Tensor:
-        """z: (B, K); returns (B, P, C, *)."""
-        grid = self.dense(z).unflatten(1, self.grid)
-        outputs: Tensor = self.head(self.stages(grid)).unflatten(1, self.shape[:2])
+    def _entry(self, config: ConvolutionConfig, latent: Shape, conditioning: Conditioning) -> Chain:
+        """From the latents to the smallest grid."""
+        inputs = latent[0] + conditioning.joined
+        if len(latent) == 1:
+            return dense_chain(config, (inputs, *config.dense, prod(self.grid)), conditioning)
+        require_same_grid(latent, self.grid)
+        layer = _CONVOLUTIONS[len(latent) - 1](inputs, self.grid[0], 3, padding=1)
+        return Chain([Block(layer, config, self.grid[0], len(latent) - 1, False)])
+
+    def forward(self, latents: tuple[Tensor, ...], condition: Tensor | None = None) -> Tensor:
+        """One level: (B, K) or (B, L, *grid); returns (B, P, C, *)."""
+        (z,) = latents
+        entered = self.entry(self.conditioning.join(z, condition), condition)
+        grid = entered.reshape(len(z), *self.grid)
+        outputs: Tensor = self.head(self.stages(grid, condition)).unflatten(1, self.shape[:2])
         return outputs
 
     def start_at(self, outputs: Tensor) -> None:

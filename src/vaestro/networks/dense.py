@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from vaestro.foundation.config import Widths
+from vaestro.networks.body import Conditioning, Shape
 from vaestro.networks.initialise import OUTPUT_GAIN, initialise, initialise_head
-from vaestro.networks.layers import Block, LayerConfig
+from vaestro.networks.layers import Block, Chain, LayerConfig
 
 
 class DenseConfig(LayerConfig):
@@ -25,28 +26,39 @@ class DenseConfig(LayerConfig):
     widths: Widths = (400,)
 
 
-def _stack(config: DenseConfig, inputs: int) -> nn.Sequential:
-    sizes = pairwise((inputs, *config.widths))
-    return nn.Sequential(
-        *(Block(nn.Linear(a, b), config, b, dimensions=0, same_shape=a == b) for a, b in sizes)
+def dense_chain(config: LayerConfig, sizes: tuple[int, ...], conditioning: Conditioning) -> Chain:
+    """Linear blocks through `sizes`; FiLM in each where the condition enters so."""
+    return Chain(
+        [
+            Block(nn.Linear(a, b), config, b, 0, same_shape=a == b, film=conditioning.filmed)
+            for a, b in pairwise(sizes)
+        ]
     )
 
 
 class DenseEncoder(nn.Module):
-    """(B, *) -> (B, F), F being the last width (the number of elements when there is none)."""
+    """(B, *) -> (B, F), F being the last width (the number of inputs when there is none)."""
+
+    joins = True
+    skip_channels: tuple[int, ...] = ()
 
     def __init__(
-        self, config: DenseConfig, shape: tuple[int, ...], generator: torch.Generator
+        self,
+        config: DenseConfig,
+        shape: Shape,
+        conditioning: Conditioning,
+        generator: torch.Generator,
     ) -> None:
         super().__init__()
-        self.body = _stack(config, prod(shape))
-        self.out_features = config.widths[-1] if config.widths else prod(shape)
+        self.conditioning = conditioning
+        inputs = prod(shape) + conditioning.joined
+        self.body = dense_chain(config, (inputs, *config.widths), conditioning)
+        self.out_shapes = ((config.widths[-1] if config.widths else inputs,),)
         initialise(self.body, config.initialisation, generator)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, condition: Tensor | None = None) -> tuple[Tensor, ...]:
         """x: (B, *); returns (B, F)."""
-        features: Tensor = self.body(x.flatten(1))
-        return features
+        return (self.body(self.conditioning.join(x.flatten(1), condition), condition),)
 
 
 class DenseDecoder(nn.Module):
@@ -55,21 +67,27 @@ class DenseDecoder(nn.Module):
     def __init__(
         self,
         config: DenseConfig,
-        latent: int,
-        shape: tuple[int, ...],
+        latents: tuple[Shape, ...],
+        shape: Shape,
         outputs: int,
+        conditioning: Conditioning,
         generator: torch.Generator,
     ) -> None:
         super().__init__()
+        self.conditioning = conditioning
         self.shape = (outputs, *shape)
-        self.body = _stack(config, latent)
-        self.head = nn.Linear(config.widths[-1] if config.widths else latent, prod(self.shape))
+        inputs = sum(map(prod, latents)) + conditioning.joined
+        sizes = (inputs, *config.widths)
+        self.body = dense_chain(config, sizes, conditioning)
+        self.head = nn.Linear(sizes[-1], prod(self.shape))
         initialise(self.body, config.initialisation, generator)
         initialise_head(self.head, generator, OUTPUT_GAIN)
 
-    def forward(self, z: Tensor) -> Tensor:
-        """z: (B, K); returns (B, P, *)."""
-        outputs: Tensor = self.head(self.body(z)).unflatten(1, self.shape)
+    def forward(self, latents: tuple[Tensor, ...], condition: Tensor | None = None) -> Tensor:
+        """Every level's latents, flattened and joined; returns (B, P, *)."""
+        z = torch.cat([level.flatten(1) for level in latents], dim=1)
+        body = self.body(self.conditioning.join(z, condition), condition)
+        outputs: Tensor = self.head(body).unflatten(1, self.shape)
         return outputs
 
     def start_at(self, outputs: Tensor) -> None:
