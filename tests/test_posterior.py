@@ -11,7 +11,7 @@ from tests.conftest import small_recipe
 from vaestro.experiments.assemble import assemble
 from vaestro.foundation.errors import RecipeError
 from vaestro.probability.posterior import Posterior
-from vaestro.probability.priors import StandardNormal
+from vaestro.probability.priors.standard_normal import StandardNormal
 from vaestro.probability.scale import LinearVariance, LogStd, LogVariance, Softplus
 from vaestro.training.plan import choose
 

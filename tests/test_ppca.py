@@ -17,7 +17,7 @@ from vaestro.probability.likelihoods.gaussian import GaussianConfig
 from vaestro.probability.likelihoods.kinds import build_likelihood
 from vaestro.probability.objective import Objective, ObjectiveConfig
 from vaestro.probability.posterior import Posterior
-from vaestro.probability.priors import StandardNormal
+from vaestro.probability.priors.standard_normal import StandardNormal
 from vaestro.probability.reduction import Reduction
 
 DIGITS = torch.from_numpy(load_digits().data / 16)

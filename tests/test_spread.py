@@ -69,7 +69,7 @@ def test_optimal_average_serves_evaluation_and_sampling_and_survives_saving() ->
         x, outputs = batch(seed)
         part.log_prob(x, outputs)
         errors.append(float((x - outputs[:, 0]).square().mean()))
-    average = sum(errors) / 5
+    average = math.prod(errors) ** (1 / 5)  # the geometric mean
     again = gaussian("optimal").double().eval()
     again.load_state_dict(part.state_dict())
     wanted = gaussian(average).double().log_prob(x, outputs)
@@ -80,12 +80,23 @@ def test_optimal_average_serves_evaluation_and_sampling_and_survives_saving() ->
 
 
 def test_optimal_average_becomes_exponential() -> None:
-    part, average = gaussian({"kind": "optimal", "momentum": 0.4}).double(), 0.0
+    part, log_average = gaussian({"kind": "optimal", "momentum": 0.4}).double(), 0.0
     for seed, weight in enumerate([1.0, 0.5, 0.4, 0.4]):
         x, outputs = batch(seed)
         part.log_prob(x, outputs)
-        average += weight * (float((x - outputs[:, 0]).square().mean()) - average)
-    assert float(part.spread.average) == pytest.approx(average, rel=1e-12)
+        error = float((x - outputs[:, 0]).square().mean())
+        log_average += weight * (math.log(error) - log_average)
+    assert float(part.spread.average) == pytest.approx(math.exp(log_average), rel=1e-12)
+
+
+def test_one_wild_batch_hardly_moves_the_average() -> None:
+    part = gaussian("optimal").double()
+    for seed in range(150):
+        x, outputs = batch(seed)
+        part.log_prob(x, outputs)
+    before = float(part.spread.average)
+    part.log_prob(1000 * x, outputs)
+    assert 1.0 < float(part.spread.average) / before < 1.2
 
 
 def test_optimal_is_one_before_any_batch() -> None:

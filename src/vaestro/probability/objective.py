@@ -4,7 +4,7 @@ loss = w_d * data_term + w_p * beta * prior_term; nothing else scales a loss.
 Shape letters: B batch, K latents.
 """
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from pydantic import Field
 from torch import Tensor
@@ -19,6 +19,7 @@ from vaestro.probability.reduction import Reduction, Weights, effective_beta, we
 class ObjectiveConfig(Config):
     """beta, the reduction, and free bits (nats of KL per latent dimension that cost nothing)."""
 
+    kind: Literal["elbo"] = "elbo"
     beta: BetaConfig = Constant(value=1.0)
     reduction: Reduction = "sum"
     free_bits: float = Field(default=0.0, ge=0)
@@ -27,13 +28,19 @@ class ObjectiveConfig(Config):
 class Terms(NamedTuple):
     """What one batch cost. Scalars but for kl_per_dimension (K,); all in nats per sample.
 
-    `loss` is what is minimised; `data_term` and `prior_term` are never weighted.
+    `loss` is what is minimised; `data_term` and `prior_term` are never weighted. `label_term` is
+    what reading a covariate costs, None where a model reads none.
     """
 
     loss: Tensor
     data_term: Tensor
     prior_term: Tensor
     kl_per_dimension: Tensor
+    label_term: Tensor | None = None
+
+    def with_label(self, label_term: Tensor, weight: float | Tensor) -> "Terms":
+        """The same terms and a label term of this weight."""
+        return self._replace(loss=self.loss + weight * label_term, label_term=label_term)
 
 
 class Objective:

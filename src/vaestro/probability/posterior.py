@@ -10,7 +10,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from vaestro.foundation.config import ByKind, Config
+from vaestro.foundation.config import ByKind, Config, Widths
 from vaestro.probability.scale import LogVariance, ScaleConfig
 
 LOG_2PI = math.log(2 * math.pi)
@@ -39,12 +39,15 @@ class Posterior(NamedTuple):
 class GaussianConfig(Config):
     """A diagonal Gaussian whose scale is a part; `epsilon_std` scales the sampler's noise.
 
+    `hidden`: widths of ReLU layers that mean and scale each have for themselves.
+
     With epsilon_std other than 1 the sampler draws from another Gaussian than the KL measures;
     the field exists because published code does that, and is 1 unless asked for.
     """
 
     kind: Literal["gaussian"] = "gaussian"
     scale: ScaleConfig = LogVariance()
+    hidden: Widths = ()
     epsilon_std: float = Field(default=1.0, ge=0)
 
 
@@ -52,6 +55,7 @@ class DeterministicConfig(Config):
     """A point: z is the mean, the prior term is 0. This makes the plain autoencoder."""
 
     kind: Literal["deterministic"] = "deterministic"
+    hidden: Widths = ()
 
 
 PosteriorConfig = Annotated[

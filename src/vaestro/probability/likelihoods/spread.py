@@ -37,7 +37,7 @@ class Optimal(Config):
     """One quantity for all elements: the batch's maximum-likelihood value, at least `floor`.
 
     Training uses the batch's own value, as a function of the outputs; evaluation and sampling a
-    running average: the mean over batches until 1 / count falls below `momentum`, then
+    running average: the geometric mean over batches until 1 / count falls below `momentum`, then
     exponential (sigma-VAE: Rybkin, Daniilidis and Levine 2021). Before any batch it is 1.
     """
 

@@ -1,0 +1,1 @@
+"""Priors p(z) and p(z|r): one file a kind."""
