@@ -85,13 +85,16 @@ def checked(
             f"one whole-number label a sample is needed, shape ({len(values)},)"
         )
     shape = tuple(values.shape[1:])
-    spec = SampleSpec(shape, kind, scale, levels, names, label_names, frame)
+    whole = None if labels is None else _whole_labels(name, labels)
+    beside = _whole_covariates(name, covariates or {}, len(values))
+    count = None if whole is None else max(int(whole.max()) + 1, len(label_names or ()))
+    spec = SampleSpec(shape, kind, scale, levels, names, label_names, count, tuple(beside), frame)
     return DataSet(
         name,
         _own(values) if isinstance(values, np.ndarray) and in_memory(values) else values,
         spec,
-        None if labels is None else _whole_labels(name, labels),
-        _whole_covariates(name, covariates or {}, len(values)),
+        whole,
+        beside,
         official_test,
         official_validation,
         groups,

@@ -20,7 +20,8 @@ from vaestro.foundation.samples import Batch
 class Samples:
     """M chosen samples of the N in a store. Every split shares the same store.
 
-    index: (M,) the numbers of the chosen ones; labels: (N,) or None; transform: natural units to
+    index: (M,) the numbers of the chosen ones; labels: (N,) or None; covariates: (N, V), those that
+    a model is told, or None; transform: natural units to
     model space, or None where the store holds what the model sees; truth: the store of natural
     samples where `store` holds transformed ones; augmentation: applied in training alone.
     """
@@ -28,6 +29,7 @@ class Samples:
     store: Store
     index: Tensor
     labels: Tensor | None = None
+    covariates: Tensor | None = None
     transform: Callable[[Tensor], Tensor] | None = None
     truth: Store | None = None
     augmentation: Augmentation | None = None
@@ -63,6 +65,11 @@ class Samples:
         places = torch.linspace(0, len(self) - 1, count).round().long()
         return replace(self, index=self.index[places.to(self.index.device)])
 
+    def told(self, covariates: np.ndarray) -> "Samples":
+        """The same samples with covariates (N, V) beside them."""
+        beside = torch.from_numpy(covariates).to(self.index.device)
+        return replace(self, covariates=beside)
+
     def seen_through(self, transform: Callable[[Tensor], Tensor]) -> "Samples":
         """The same samples in model space, transformed as they are read: no memory is needed."""
         return replace(self, transform=transform)
@@ -88,8 +95,11 @@ class Samples:
             x = self.transform(natural)
         elif self.truth is not None and epoch is None:
             natural = self.truth.take(index, 0)
-        labels = None if self.labels is None else self.labels.index_select(0, index)
-        return Batch(x, labels, index, None if natural is x else natural)
+        labels, covariates = (
+            None if column is None else column.index_select(0, index)
+            for column in (self.labels, self.covariates)
+        )
+        return Batch(x, labels, index, None if natural is x else natural, covariates)
 
     def in_order(self, batch_size: int) -> Iterator[Batch]:
         """Every chosen sample once, in order; the last batch may be smaller."""

@@ -6,35 +6,46 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from vaestro.foundation.randomness import Stream, generator
 from vaestro.foundation.samples import Batch
 from vaestro.models.vae import VAE
 from vaestro.probability.posterior import Posterior
 
 
 class Encoded(NamedTuple):
-    """Posterior means and log-variances (N, K) (the latter None for a point), KL (N, K), labels."""
+    """Posterior means and log-variances (N, K), the latter None for a point; KL (N, K); labels (N,)
+    and the covariates (N, V) that the model reads, or None."""
 
     mean: Tensor
     log_variance: Tensor | None
     kl: Tensor
     labels: Tensor | None
+    covariates: Tensor | None
 
 
 @torch.inference_mode()
 def encode_split(vae: VAE, batches: Iterable[Batch]) -> Encoded:
     """Encode every batch of model-space samples; results on the CPU. `vae` is in eval mode."""
     posteriors: list[Posterior] = []
-    divergences, labels = [], []
-    for batch in batches:
-        posterior = vae.encode(batch.x)
-        divergences.append(vae.prior.divergence(posterior, posterior.mean).cpu())
+    divergences, labels, covariates = [], [], []
+    for number, batch in enumerate(batches):
+        posterior = vae.encode(batch.x, batch.given)
+        random = generator(0, Stream.EVALUATION, number, device=batch.x.device)
+        noise = torch.randn(
+            posterior.mean.shape, generator=random, device=batch.x.device, dtype=batch.x.dtype
+        )
+        z = posterior.sample(noise)  # for priors whose KL is estimated
+        divergences.append(vae.prior.divergence(posterior, z, batch.given).cpu())
         posteriors.append(posterior)
         if batch.label is not None:
             labels.append(batch.label.cpu())
+        if batch.covariates is not None:
+            covariates.append(batch.covariates.cpu())
     spreads = [p.log_variance.cpu() for p in posteriors if p.log_variance is not None]
     return Encoded(
         torch.cat([p.mean.cpu() for p in posteriors]),
         torch.cat(spreads) if spreads else None,
         torch.cat(divergences),
         torch.cat(labels) if labels else None,
+        torch.cat(covariates) if covariates else None,
     )

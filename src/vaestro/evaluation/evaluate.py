@@ -10,7 +10,7 @@ from vaestro.evaluation.encode import Encoded, encode_split
 from vaestro.evaluation.likelihood import likelihoods
 from vaestro.foundation.errors import DataError
 from vaestro.foundation.randomness import Stream, generator
-from vaestro.foundation.samples import Batch
+from vaestro.foundation.samples import Batch, Given
 from vaestro.metrics.aggregate import surgery
 from vaestro.metrics.live import live_dimensions
 from vaestro.models.vae import VAE
@@ -76,7 +76,10 @@ def _latent_space(vae: VAE, encoded: Encoded, seed: int) -> dict[str, float | No
     noise = torch.randn(mean.shape, generator=generator(seed, Stream.EVALUATION), dtype=mean.dtype)
     z = mean + torch.exp(0.5 * log_variance) * noise
     device = next(vae.parameters()).device
-    log_prior = vae.prior.log_prob(z.to(device)).detach().cpu()
+    given = Given(
+        *(None if c is None else c[:SURGERY_SAMPLES] for c in (encoded.labels, encoded.covariates))
+    )
+    log_prior = vae.prior.log_prob(z.to(device), given.on(device)).detach().cpu()
     parts = surgery(mean, log_variance, z, log_prior)
     return {
         "mutual_information": parts.mutual_information,

@@ -39,8 +39,8 @@ def likelihoods(vae: VAE, batches: Iterable[Batch], samples: int, seed: int) -> 
         noise = torch.randn(
             len(batch.x), vae.latent, generator=random, device=batch.x.device, dtype=batch.x.dtype
         )
-        result = vae(batch.x, noise)
-        error = batch.truth - vae.generate(result.posterior.mean)
+        result = vae(batch.x, noise, batch.given)
+        error = batch.truth - vae.generate(result.posterior.mean, batch.given)
         beside = vae.beside(batch)
         row = (
             -(result.log_likelihood + beside),
@@ -48,7 +48,7 @@ def likelihoods(vae: VAE, batches: Iterable[Batch], samples: int, seed: int) -> 
             error.square().flatten(1).mean(1),
         )
         if vae.head.stochastic:
-            marginal = _marginal(vae, batch.x, samples, random)
+            marginal = _marginal(vae, batch, samples, random)
             row = (*row, -(marginal.log_prob + beside), marginal.variance)
         rows.append(tuple(value.double().cpu() for value in row))
     columns = [torch.cat(column) for column in zip(*rows, strict=True)]
@@ -57,9 +57,10 @@ def likelihoods(vae: VAE, batches: Iterable[Batch], samples: int, seed: int) -> 
     return Likelihoods(data, prior, squared, nll, variance)
 
 
-def _marginal(vae: VAE, x: Tensor, samples: int, random: torch.Generator) -> Marginal:
+def _marginal(vae: VAE, batch: Batch, samples: int, random: torch.Generator) -> Marginal:
     """log p(x) with the posterior as proposal, a chunk of importance samples at a time."""
-    posterior = vae.encode(x)
+    x, given = batch.x, batch.given
+    posterior = vae.encode(x, given)
     chunk = max(1, CHUNK_ELEMENTS // x.numel())
     log_weights = []
     for start in range(0, samples, chunk):
@@ -69,8 +70,8 @@ def _marginal(vae: VAE, x: Tensor, samples: int, random: torch.Generator) -> Mar
         )
         z = posterior.sample(noise)
         repeated = x.expand(size, *x.shape).flatten(0, 1)
-        outputs = vae.decode(z.flatten(0, 1))
+        outputs = vae.decode(z.flatten(0, 1), given.repeated(size))
         log_x = vae.likelihood.log_prob(repeated, outputs).unflatten(0, (size, len(x)))
-        log_weights.append(log_x + vae.prior.log_prob(z) - posterior.log_prob(z))
+        log_weights.append(log_x + vae.prior.log_prob(z, given) - posterior.log_prob(z))
     marginal = marginal_log_prob(torch.cat(log_weights))
     return Marginal(marginal.log_prob + vae.transform.log_det.double(), marginal.variance)

@@ -55,6 +55,14 @@ Widths = Annotated[tuple[int, ...], BeforeValidator(_listed)]
 """Sizes of a stack of layers, each at least 1; one number stands for a stack of one."""
 
 
+def _worded(value: Any) -> Any:
+    return [name.strip() for name in value.split(",")] if isinstance(value, str) else value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_worded)]
+"""Names; one name, or several with commas between them, may be given as one text."""
+
+
 class _Loader(yaml.SafeLoader):
     """Safe YAML in which 1e-3 is a number, as in YAML 1.2, not a string."""
 
@@ -133,9 +141,14 @@ def leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, A
             yield f"{prefix}{key}", value
 
 
+class _Fresh(dict[str, Any]):
+    """A part that was just given its kind: its other fields are not filled in yet."""
+
+
 def _copied(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {key: _copied(inner) for key, inner in value.items()}
+        copied = {key: _copied(inner) for key, inner in value.items()}
+        return _Fresh(copied) if isinstance(value, _Fresh) else copied
     return list(value) if isinstance(value, (list, tuple)) else value
 
 
@@ -145,7 +158,7 @@ def _assign(values: dict[str, Any], path: str, value: Any) -> None:
     for depth, name in enumerate(parents):
         parent, node = node, _child(node, name, ".".join(parents[: depth + 1]))
         if isinstance(node, str):  # a part given by its kind alone, now given fields
-            node = parent[name] = {"kind": node}
+            node = parent[name] = _Fresh(kind=node)
         if not isinstance(node, dict):
             raise RecipeError(
                 f"--set {path}: {'.'.join(parents[: depth + 1])} is {node!r} and has no fields"
@@ -154,18 +167,29 @@ def _assign(values: dict[str, Any], path: str, value: Any) -> None:
     if last == "kind":
         if old != value:
             node.clear()
-        node["kind"] = value
+            node["kind"] = value
+            _remade(values, parents, node)
     elif isinstance(old, list) and isinstance(value, str) and "," in value:
         node[last] = read_yaml(f"[{value}]", f"--set {path}")
     else:
         node[last] = value
 
 
+def _remade(values: dict[str, Any], parents: list[str], node: dict[str, Any]) -> None:
+    """Put `node` back at its place as a part whose fields are not filled in."""
+    if not parents:
+        return
+    place: Any = values
+    for name in parents[:-1]:
+        place = place[name]
+    place[parents[-1]] = _Fresh(node)
+
+
 def _child(node: dict[str, Any], name: str, path: str) -> Any:
     if name in node:
         return node[name]
-    if list(node) == ["kind"]:
-        return None  # a part just given by its kind: its fields are filled in by validation
+    if isinstance(node, _Fresh):
+        return None  # its fields are filled in, or refused, by validation
     raise RecipeError(f"unknown field {path}: {nearest(name, list(node))}")
 
 

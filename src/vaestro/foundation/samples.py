@@ -1,10 +1,12 @@
 """What one sample is: its shape, what its numbers mean, where it lies, and a batch of them."""
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from math import prod
 from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
+import torch
 from torch import Tensor
 
 ValueKind = Literal["binary", "unit", "counts", "real"]
@@ -53,7 +55,9 @@ class SampleSpec:
     turns stored numbers into natural ones (natural = stored * scale). `levels` is the number of
     distinct stored values of quantised data, else None; the natural distance between two of them
     is `scale`. `names`: what the numbers of a vector, or the channels of other samples, are called;
-    `label_names`: what label 0, 1, 2, ... are called; `frame`: where the samples lie.
+    `label_names`: what label 0, 1, 2, ... are called; `label_count`: how many labels there are, or
+    None for data without; `covariate_names`: which continuous quantities come with each sample;
+    `frame`: where the samples lie.
     """
 
     shape: tuple[int, ...]
@@ -62,6 +66,8 @@ class SampleSpec:
     levels: int | None = None
     names: tuple[str, ...] | None = None
     label_names: tuple[str, ...] | None = None
+    label_count: int | None = None
+    covariate_names: tuple[str, ...] = ()
     frame: Frame | None = None
 
     @property
@@ -88,23 +94,60 @@ class SampleSpec:
     def from_plain(cls, values: dict[str, Any]) -> Self:
         """The spec that `plain` wrote."""
         known = {f.name: values[f.name] for f in fields(cls) if f.name in values}
-        for name in ("shape", "names", "label_names"):
-            known[name] = None if known.get(name) is None else tuple(known[name])
+        for name in ("shape", "names", "label_names", "covariate_names"):
+            if known.get(name) is not None:
+                known[name] = tuple(known[name])
         if known.get("frame") is not None:
             frame = known["frame"]
             known["frame"] = Frame.of(np.array(frame["affine"]), frame["dimensions"], frame["unit"])
         return cls(**known)
 
 
+class Given(NamedTuple):
+    """What B samples are conditioned on. label: (B,) integers; covariates: (B, V); or None."""
+
+    label: Tensor | None = None
+    covariates: Tensor | None = None
+
+    def repeated(self, times: int) -> "Given":
+        """The same B conditions `times` times over, (times * B,)."""
+        return self._made(lambda t: t.repeat(times, *(1,) * (t.dim() - 1)))
+
+    def each(self, times: int) -> "Given":
+        """Every condition `times` times before the next, (B * times,)."""
+        return self._made(lambda t: t.repeat_interleave(times, dim=0))
+
+    def part(self, chosen: slice) -> "Given":
+        """The conditions of some of the samples."""
+        return self._made(lambda t: t[chosen])
+
+    def on(self, place: torch.device) -> "Given":
+        """The conditions on another device."""
+        return self._made(lambda t: t.to(place))
+
+    def _made(self, change: Callable[[Tensor], Tensor]) -> "Given":
+        return Given(*(None if t is None else change(t) for t in self))
+
+
+NOTHING = Given()
+
+
 class Batch(NamedTuple):
     """B samples as the model sees them. x: (B, *) in model space; label: (B,) integers or None;
     indices: (B,) their numbers in the data set; natural: (B, *) the same samples in natural units
-    where those are another thing than x, else None."""
+    where those are another thing than x, else None; covariates: (B, V) those that the model is
+    conditioned on, or None."""
 
     x: Tensor
     label: Tensor | None
     indices: Tensor
     natural: Tensor | None = None
+    covariates: Tensor | None = None
+
+    @property
+    def given(self) -> Given:
+        """What the samples are conditioned on."""
+        return Given(self.label, self.covariates)
 
     @property
     def truth(self) -> Tensor:

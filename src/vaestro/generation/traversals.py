@@ -8,7 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from vaestro.generation.sampling import decode_all
+from vaestro.foundation.samples import NOTHING, Given
+from vaestro.generation.sampling import conditions, decode_all
 from vaestro.models.vae import VAE
 
 
@@ -21,26 +22,40 @@ class Traversal(NamedTuple):
 
 
 def traverse(
-    vae: VAE, dimensions: list[int], base: Tensor | None = None, values: Tensor | None = None
+    vae: VAE,
+    dimensions: list[int],
+    base: Tensor | None = None,
+    values: Tensor | None = None,
+    given: Given | None = None,
 ) -> Traversal:
     """Decode `base` (K,) with each of `dimensions` set to each of `values` in turn.
 
-    The base is the prior's centre and the values are -3 to 3 in seven steps unless given.
+    The base is the prior's centre and the values are -3 to 3 in seven steps unless given. A
+    conditional model is told `given` (one condition), or the first of its training data's.
     """
+    told = conditions(vae, 1, 0) if given is None else given
     centre = torch.zeros(vae.latent) if base is None else base.cpu()
     steps = torch.linspace(-3, 3, 7) if values is None else values
     z = centre.repeat(len(dimensions), len(steps), 1)
     for row, dimension in enumerate(dimensions):
         z[row, :, dimension] = steps
-    samples = decode_all(vae, z.flatten(0, 1)).unflatten(0, (len(dimensions), len(steps)))
+    flat = z.flatten(0, 1)
+    samples = decode_all(vae, flat, told.repeated(len(flat)))
+    samples = samples.unflatten(0, (len(dimensions), len(steps)))
     return Traversal(dimensions, steps, samples)
 
 
-def interpolate(vae: VAE, start: Tensor, end: Tensor, steps: int = 8) -> Tensor:
-    """Decode the lines from `start` to `end`, both (N, K), ends included: (N, steps, *)."""
+def interpolate(
+    vae: VAE, start: Tensor, end: Tensor, steps: int = 8, given: Given = NOTHING
+) -> Tensor:
+    """Decode the lines from `start` to `end`, both (N, K), ends included: (N, steps, *).
+
+    A conditional model is told `given`, the conditions (N,) of the starts, all along each line.
+    """
     weights = torch.linspace(0, 1, steps)[None, :, None]
     z = start.cpu()[:, None] * (1 - weights) + end.cpu()[:, None] * weights
-    decoded: Tensor = decode_all(vae, z.flatten(0, 1)).unflatten(0, (len(start), steps))
+    told = given.each(steps)
+    decoded: Tensor = decode_all(vae, z.flatten(0, 1), told).unflatten(0, (len(start), steps))
     return decoded
 
 

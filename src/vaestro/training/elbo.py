@@ -46,7 +46,16 @@ class ElboTask:
         """One stochastic estimate of the objective on `batch`."""
         result = self._pass(batch, Stream.POSTERIOR, step)
         beta = self.weight(control, step)
-        return self.objective.terms(result.log_likelihood, result.kl, beta, step)
+        terms = self.objective.terms(result.log_likelihood, result.kl, beta, step)
+        return (
+            terms if result.label_nats is None else self._labelled(terms, result.label_nats.mean())
+        )
+
+    def _labelled(self, terms: Terms, label_term: Tensor) -> Terms:
+        """Scaled like the data term, so that every reduction keeps one meaning."""
+        predictor = self.vae.predictor
+        assert predictor is not None, "label nats come from a predictor"
+        return terms.with_label(label_term, self.objective.weights.data * predictor.weight)
 
     def advanced(self, control: BetaState, terms: Terms, step: int) -> BetaState:
         """The controller after seeing this step's data term."""
@@ -63,8 +72,8 @@ class ElboTask:
         model was given to do.
         """
         count = 0
-        nats, other, kl = (
-            torch.zeros(size, dtype=torch.float64) for size in ((), (3,), (self.vae.latent,))
+        nats, label, other, kl = (
+            torch.zeros(size, dtype=torch.float64) for size in ((), (), (3,), (self.vae.latent,))
         )
         for number, batch in enumerate(batches):
             result = self._pass(batch, Stream.VALIDATION, number)
@@ -73,9 +82,14 @@ class ElboTask:
             nats = nats + log_likelihood.double().sum().cpu()
             kl = kl + result.kl.double().sum(0).cpu()
             other = other + self._beside_objective(batch, result)
+            if result.label_nats is not None:
+                label = label + result.label_nats.double().sum().cpu()
         beta = self.objective.final_beta(control)
         beta = beta.cpu() if isinstance(beta, Tensor) else beta
-        figures = figures_of(self.objective.combine(-nats / count, kl / count, beta, None))
+        terms = self.objective.combine(-nats / count, kl / count, beta, None)
+        if self.vae.predictor is not None:
+            terms = self._labelled(terms, label / count)
+        figures = figures_of(terms)
         figures |= {"beta": float(beta), "mse": float(other[0] / count)}
         if self.vae.transform.reduces:
             figures["model_space_mse"] = float(other[1] / count)
@@ -90,14 +104,14 @@ class ElboTask:
             len(x), self.vae.latent, generator=random, device=x.device, dtype=x.dtype
         )
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.plan.precision == "bf16"):
-            result: Pass = self._forward(x, noise)
+            result: Pass = self._forward(x, noise, batch.given)
         return result
 
     def _beside_objective(self, batch: Batch, result: Pass) -> Tensor:
         """Sums over the batch, (3,) in 64 bits: squared error per element through the posterior
         mean, of natural samples and of those in model space, and the model-space log-likelihood.
         """
-        mean = self.vae.likelihood.mean(self.vae.decode(result.posterior.mean))
+        mean = self.vae.likelihood.mean(self.vae.decode(result.posterior.mean, batch.given))
         errors = (batch.truth - self.vae.transform.invert(mean), batch.x - mean)
         sums = [error.double().square().mean() * len(error) for error in errors]
         inside = (result.log_likelihood - self.vae.transform.log_det).double().sum()

@@ -23,14 +23,16 @@ class Meter:
     count: int = 0
 
     @classmethod
-    def empty(cls, latent: int, device: torch.device) -> "Meter":
-        """A meter with nothing in it; `latent` is the length of kl_per_dimension."""
-        shapes: tuple[tuple[int, ...], ...] = ((), (), (), (latent,))
+    def empty(cls, latent: int, device: torch.device, labelled: bool = False) -> "Meter":
+        """A meter with nothing in it; `latent` is the length of kl_per_dimension, `labelled` tells
+        whether there is a label term."""
+        shapes: tuple[tuple[int, ...], ...] = ((), (), (), (latent,), *([()] if labelled else []))
         return cls(tuple(torch.zeros(s, dtype=torch.float64, device=device) for s in shapes))
 
     def add(self, terms: Terms) -> None:
         """Count one step."""
-        for total, value in zip(self.sums, terms, strict=True):
+        known = (value for value in terms if value is not None)
+        for total, value in zip(self.sums, known, strict=True):
             total.add_(value.detach())
         self.count += 1
 
