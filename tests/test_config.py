@@ -116,3 +116,27 @@ def test_editing_leaves_the_original_alone() -> None:
     before = str(values)
     edited(values, ("model.encoder.widths=3", "seed=9"))
     assert str(values) == before
+
+
+def test_a_part_of_another_kind_takes_its_fields_one_by_one() -> None:
+    """Some fields of a kind have no default: nothing is legal until all of them are given."""
+    recipe = apply(
+        read_recipe("digits"),
+        [
+            "model.condition.kind=covariates",
+            "model.condition.names=length",
+            "model.condition.into=decoder",
+        ],
+    )
+    assert recipe.model.condition.plain()["into"] == "decoder"
+    with pytest.raises(
+        RecipeError, match=r"unknown field model\.condition\.inot: did you mean into"
+    ):
+        apply(
+            read_recipe("digits"),
+            [
+                "model.condition.kind=covariates",
+                "model.condition.names=a",
+                "model.condition.inot=b",
+            ],
+        )

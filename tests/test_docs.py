@@ -16,6 +16,7 @@ from vaestro.foundation.config import read_yaml
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 DATA = (ROOT / "docs" / "data.md").read_text()
+MODELS = (ROOT / "docs" / "models.md").read_text()
 
 
 def blocks(language: str, text: str = README) -> list[str]:
@@ -50,7 +51,7 @@ def test_every_kind_is_named() -> None:
 
 
 def test_every_command_exists() -> None:
-    assert {words[1] for words in commands() + commands(DATA)} <= {*COMMANDS, "data"}
+    assert {words[1] for words in commands() + commands(DATA) + commands(MODELS)} <= {*COMMANDS, "data"}
 
 
 def test_every_source_has_its_row() -> None:
@@ -60,7 +61,7 @@ def test_every_source_has_its_row() -> None:
 
 
 def test_links_lead_somewhere() -> None:
-    for page in ("README.md", "CONTRIBUTING.md", "docs/data.md"):
+    for page in ("README.md", "CONTRIBUTING.md", "docs/data.md", "docs/models.md"):
         for target in re.findall(r"\]\(([^)#]+)\)", (ROOT / page).read_text()):
             assert target.startswith("http") or ((ROOT / page).parent / target).exists(), target
 
@@ -91,4 +92,11 @@ def test_the_tour_runs(tmp_path: Path, real_data: Path) -> None:
 def test_the_page_on_data_runs(tmp_path: Path, real_data: Path) -> None:
     run_all(DATA, tmp_path, real_data)
     for name in ("bundles.png", "new.trk", "latents.npz"):
+        assert (tmp_path / name).stat().st_size > 1000
+
+
+@pytest.mark.slow
+def test_the_page_on_models_runs(tmp_path: Path, real_data: Path) -> None:
+    run_all(MODELS, tmp_path, real_data)
+    for name in ("long.trk", "sevens.png"):
         assert (tmp_path / name).stat().st_size > 1000

@@ -21,8 +21,9 @@ from vaestro.health.baselines import constant_data_term
 from vaestro.metrics.aggregate import surgery
 from vaestro.metrics.importance import marginal_log_prob
 from vaestro.metrics.ppca import eigenvalues, log_likelihood, optimum
+from vaestro.models.build import build_vae
 from vaestro.models.config import ModelConfig
-from vaestro.models.vae import VAE, build_vae
+from vaestro.models.vae import VAE
 from vaestro.training.plan import choose
 from vaestro.transforms.identity import Identity
 
@@ -47,12 +48,13 @@ def ppca(latent: int, variance: float, widening: float = 1.0) -> tuple[VAE, Tens
     top, u = values.flip(0)[:latent], vectors.flip(1)[:, :latent]
     w = u * (top - variance).sqrt()
     with torch.no_grad():
+        head = vae.head.levels[0].last[0]
         vae.decoder.head.weight.copy_(w)
         vae.decoder.head.bias.zero_()
-        vae.head.linear.weight[:latent] = (u * (top - variance).sqrt() / top).T
-        vae.head.linear.weight[latent:] = 0
-        vae.head.linear.bias[:latent] = 0
-        vae.head.linear.bias[latent:] = (variance / top * widening).log()
+        head.weight[:latent] = (u * (top - variance).sqrt() / top).T
+        head.weight[latent:] = 0
+        head.bias[:latent] = 0
+        head.bias[latent:] = (variance / top * widening).log()
     return vae, w
 
 

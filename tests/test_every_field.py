@@ -20,6 +20,10 @@ GAUSSIAN = {"kind": "gaussian"}
 CONVOLUTION = {"kind": "convolution", "channels": [4], "normalisation": "batch"}
 BACK = {"kind": "convolution", "channels": [4], "normalisation": "batch"}
 
+UNET = {"kind": "unet", "channels": [4, 8]}
+FINTA = {"kind": "finta", "channels": [4, 8]}
+LAYERS: dict[str, Any] = {"kind": "layers", "layers": [{"dense": 9}]}
+
 # base changes -> the mutations of single fields that must each change the run
 MUTATIONS: list[tuple[dict[str, Any], list[dict[str, Any]]]] = [
     (
@@ -46,6 +50,10 @@ MUTATIONS: list[tuple[dict[str, Any], list[dict[str, Any]]]] = [
             {"model": {"posterior": {"scale": {"low": 0.5}}}},
             {"model": {"posterior": {"scale": {"high": -0.5}}}},
             {"model": {"posterior": {"epsilon_std": 0.5}}},
+            {"model": {"posterior": {"hidden": [5]}}},
+            {"model": {"condition": {"kind": "labels"}}},
+            {"model": {"prior": {"kind": "mixture"}}},
+            {"objective": {"kind": "iwae"}},
             {"model": {"likelihood": {"kind": "continuous-bernoulli"}}},
             {"objective": {"beta": 2}},
             {"objective": {"beta": "linear"}},
@@ -87,7 +95,79 @@ MUTATIONS: list[tuple[dict[str, Any], list[dict[str, Any]]]] = [
             {"model": {"decoder": {"channels": [5]}}},
             {"model": {"decoder": {"blocks": 1}}},
             {"model": {"decoder": {"dense": [8]}}},
+            {"model": {"encoder": {"normalise_last": True}}},
+            {"model": {"decoder": {"normalise_last": True}}},
+            {"model": {"spatial": True}},
             {"training": {"channels_last": True}},
+        ],
+    ),
+    (
+        {"model": {"condition": {"kind": "labels"}}},
+        [
+            {"model": {"condition": {"into": "decoder"}}},
+            {"model": {"condition": {"how": "film"}}},
+            {"model": {"condition": {"encoding": {"kind": "one-hot", "repeat": 2}}}},
+        ],
+    ),
+    (
+        {"model": {"condition": {"kind": "labels", "encoding": {"kind": "embedding"}}}},
+        [{"model": {"condition": {"encoding": {"width": 3}}}}],
+    ),
+    (
+        {"model": {"prior": {"kind": "mixture"}}},
+        [{"model": {"prior": {"components": 3}}}, {"model": {"prior": {"spread": 0.3}}}],
+    ),
+    ({"objective": {"kind": "iwae"}}, [{"objective": {"samples": 2}}]),
+    (
+        {"model": {"encoder": UNET, "decoder": UNET}},
+        [
+            {"model": {"encoder": {"channels": [4, 9]}}},
+            {"model": {"encoder": {"kernel": 5}}},
+            {"model": {"encoder": {"blocks": 1}}},
+            {"model": {"encoder": {"dense": [7]}}},
+            {"model": {"encoder": {"skips": []}, "decoder": {"skips": []}}},
+            {"model": {"encoder": {"skip_channels": 1}, "decoder": {"skip_channels": 1}}},
+        ],
+    ),
+    (
+        {
+            "data": {"kind": "bundles", "streamlines": 60, "points": 8},
+            "model": {
+                "likelihood": GAUSSIAN,
+                "encoder": FINTA,
+                "decoder": FINTA,
+                "condition": {"kind": "covariates", "names": ["length"], "into": "decoder"},
+                "prior": {"kind": "regression", "covariate": "length", "form": "curve"},
+                "predictor": {"covariate": "length"},
+            },
+            "transform": {"kind": "standardise"},
+            "training": {"batch_size": 20},
+        },
+        [
+            {"model": {"encoder": {"channels": [4, 9]}}},
+            {"model": {"encoder": {"kernel": 4}}},
+            {"model": {"encoder": {"activation": "tanh"}}},
+            {"model": {"encoder": {"normalisation": "batch"}}},
+            {"model": {"encoder": {"normalisation": "batch", "normalise_last": False}}},
+            {"model": {"decoder": {"upsampling": "nearest"}}},
+            {"model": {"encoder": {"initialisation": "uniform"}}},
+            {"model": {"condition": {"names": ["straightness"]}}},
+            {"model": {"condition": {"labels": True}}},
+            {"model": {"prior": {"covariate": "straightness"}}},
+            {"model": {"prior": {"labels": True}}},
+            {"model": {"prior": {"form": {"kind": "curve", "width": 5}}}},
+            {"model": {"predictor": {"covariate": "straightness"}}},
+            {"model": {"predictor": {"hidden": [3]}}},
+            {"model": {"predictor": {"weight": 3}}},
+        ],
+    ),
+    (
+        {"model": {"encoder": LAYERS, "decoder": LAYERS | {"layers": [{"dense": 9}, "dense"]}}},
+        [
+            {"model": {"encoder": {"layers": [{"dense": 6}]}}},
+            {"model": {"encoder": {"initialisation": "xavier"}}},
+            {"model": {"decoder": {"output_activation": "relu"}}},
+            {"model": {"decoder": {"layers": [{"dense": 6}, "dense"]}}},
         ],
     ),
     (
@@ -366,6 +446,8 @@ def test_each_field_changes_the_run(
 ELSEWHERE = {
     "name",  # the run folder's name: tests/test_cli.py
     "about",  # shown by `vaestro recipes`: tests/test_cli.py
+    "model.encoder.upsampling",  # the decoder's alone, refused in an encoder: tests/test_finta.py
+    "model.encoder.output_activation",  # the same: tests/test_explicit.py
     "training.device",  # refused when it is not here: tests/test_plan.py
     "training.compile",  # the compiled graph: tests/test_plan.py
     "training.checkpoint_seconds",  # the clock: tests/test_plan.py

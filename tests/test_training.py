@@ -89,7 +89,7 @@ def test_beta_of_the_recipe_is_the_beta_in_the_gradient() -> None:
         batch = parts.stream.batch(0)
         control = parts.fresh_state().control
         terms = parts.task.terms(batch, control, 0)
-        weight = parts.vae.head.linear.weight
+        weight = parts.vae.head.levels[0].last[0].weight
         whole = torch.autograd.grad(terms.loss, weight, retain_graph=True)[0]
         data = torch.autograd.grad(terms.data_term, weight)[0]
         return whole - data
@@ -101,7 +101,7 @@ def test_gradients_do_not_depend_on_how_a_batch_is_split() -> None:
     parts = assembled(training={"precision": "fp64", "batch_size": 256})
     batch = parts.stream.batch(0)
     noise = torch.randn(256, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    weight = parts.vae.head.linear.weight
+    weight = parts.vae.head.levels[0].last[0].weight
 
     def gradient(rows: slice) -> torch.Tensor:
         result = parts.vae(batch.x[rows], noise[rows])
@@ -135,7 +135,7 @@ def test_a_batch_of_nan_never_reaches_the_weights() -> None:
 @pytest.mark.parametrize(
     ("breakage", "named"),
     [
-        ("encoder", "the output of layer encoder.body.0.body.1"),
+        ("encoder", "the output of layer encoder.body.blocks.0.after.0"),
         ("parameter", "the parameter decoder.head.bias"),
         ("gradient", "gradient of"),
     ],
@@ -146,7 +146,7 @@ def test_the_first_bad_tensor_is_named(
     parts = assembled()
     state = parts.fresh_state()
     if breakage == "encoder":
-        activation = parts.vae.encoder.body[0].body[1]
+        activation = parts.vae.encoder.body.blocks[0].after[0]
         monkeypatch.setattr(activation, "forward", lambda x: x * float("inf"))
     elif breakage == "parameter":
         parts.vae.decoder.head.bias.data[5] = float("inf")
@@ -156,7 +156,7 @@ def test_the_first_bad_tensor_is_named(
         def clipped_after_exp(value: torch.Tensor) -> torch.Tensor:
             return torch.clamp(clip(value + 200), -1e10, 1e10) * 1e-10
 
-        activation = parts.vae.encoder.body[0].body[1]
+        activation = parts.vae.encoder.body.blocks[0].after[0]
         monkeypatch.setattr(activation, "forward", clipped_after_exp)
     with pytest.raises(DivergedError) as caught:
         stepper(parts).take(state, parts.stream.batch(0))
@@ -212,7 +212,7 @@ def test_averaged_weights_are_the_moving_average() -> None:
     parts = assembled(training={"ema": 0.5})
     state, steps = parts.fresh_state(), stepper(parts)
     values = []
-    name = "head.linear.bias"
+    name = "head.levels.0.last.0.bias"
     for step in range(4):
         steps.take(state, parts.stream.batch(step))
         values.append(dict(parts.vae.named_parameters())[name].detach().clone())
@@ -228,7 +228,7 @@ def test_clipping_bounds_the_update() -> None:
     parts = assembled(training={"clip_norm": 1e-3})
     state = parts.fresh_state()
     seen: list[float] = []
-    parts.vae.head.linear.weight.register_hook(lambda g: seen.append(float(g.norm())))
+    parts.vae.head.levels[0].last[0].weight.register_hook(lambda g: seen.append(float(g.norm())))
     kept = {}
 
     def look(*_: Any) -> None:

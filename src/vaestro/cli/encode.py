@@ -32,7 +32,9 @@ def encode(
         split, None if data is None else read_samples(data, loaded.spec, loaded.recipe.data)
     )
     arrays: dict[str, Any] = {
-        name: value.numpy() for name, value in encoded._asdict().items() if value is not None
+        name: value.numpy()
+        for name, value in encoded._asdict().items()
+        if value is not None and name != "covariates"
     }
     if data is None:
         arrays |= {f"covariate_{name}": c for name, c in loaded.covariates(split).items()}

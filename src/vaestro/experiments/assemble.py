@@ -6,6 +6,7 @@ The transform is fitted on the training split and applied once, here; no step tr
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,13 +17,19 @@ from vaestro.data.source import load_data
 from vaestro.data.split import Split, split
 from vaestro.data.stream import BatchStream
 from vaestro.experiments.recipe import Recipe
-from vaestro.foundation.errors import RecipeError
+from vaestro.foundation.errors import DataError, RecipeError
 from vaestro.foundation.samples import Batch, SampleSpec
 from vaestro.foundation.schedules import Horizon
-from vaestro.models.vae import VAE, build_vae
-from vaestro.probability.objective import Objective
+from vaestro.models.build import NOBODY, Guests, build_vae
+from vaestro.models.config import ModelConfig
+from vaestro.models.told import require_told, told_covariates
+from vaestro.models.vae import VAE
+from vaestro.probability.importance_objective import ImportanceConfig
+from vaestro.probability.objective import Objective, ObjectiveConfig
+from vaestro.probability.priors.regression import Regression
 from vaestro.probability.reduction import effective_variance
 from vaestro.training.elbo import ElboTask
+from vaestro.training.importance import ImportanceTask
 from vaestro.training.optimiser import build_optimiser
 from vaestro.training.plan import Plan
 from vaestro.training.state import Meter, TrainState
@@ -60,7 +67,7 @@ class Assembly:
     plan: Plan
     material: Material
     vae: VAE
-    task: ElboTask
+    task: ElboTask | ImportanceTask
     stream: BatchStream
     horizon: Horizon
 
@@ -79,7 +86,7 @@ class Assembly:
             module=self.vae,
             optimiser=build_optimiser(self.recipe.training, self.vae),
             control=self.task.initial_control(device),
-            meter=Meter.empty(self.vae.latent, device),
+            meter=Meter.empty(self.vae.latent, device, self.vae.predictor is not None),
         )
 
 
@@ -98,7 +105,7 @@ def prepare(
     require_learnable(data)
     parts = split(data, recipe.split)
     augmentation = build_augmentation(recipe.augmentation, data.spec, recipe.seed)
-    whole = Samples.of(data, plan.device, plan.dtype)
+    whole = _told(Samples.of(data, plan.device, plan.dtype), recipe.model, data)
     transform = (
         _fitted(recipe, data.spec, whole.at(parts.train))
         if kept is None
@@ -106,10 +113,21 @@ def prepare(
     ).to(plan.device, plan.dtype)
     whole = _in_model_space(replace(whole, augmentation=augmentation), transform)
     samples = {name: whole.at(parts.of(name)) for name in NAMES}
-    return Material(data, parts, model_spec(transform, data.spec), transform, samples)
+    inner = inner_spec(transform, data.spec)
+    return Material(data, parts, inner, transform, samples)
 
 
 NAMES = ("train", "validation", "test")
+
+
+def inner_spec(transform: Transform, spec: SampleSpec) -> SampleSpec:
+    """The spec of samples in model space, with the same labels and covariates beside them."""
+    return replace(
+        model_spec(transform, spec),
+        label_names=spec.label_names,
+        label_count=spec.label_count,
+        covariate_names=spec.covariate_names,
+    )
 
 
 def _fitted(recipe: Recipe, spec: SampleSpec, training: Samples) -> Transform:
@@ -133,15 +151,22 @@ def _in_model_space(whole: Samples, transform: Transform) -> Samples:
 
 
 def assemble(
-    recipe: Recipe, plan: Plan, data: DataSet | None = None, kept: Kept | None = None
+    recipe: Recipe,
+    plan: Plan,
+    data: DataSet | None = None,
+    kept: Kept | None = None,
+    guests: Guests = NOBODY,
 ) -> Assembly:
-    """Build every part of a run; `kept` as in `prepare`. Raises UserError in one line when the
-    parts do not fit."""
+    """Build every part of a run; `kept` as in `prepare`, `guests` are a user's own networks. Raises
+    UserError in one line when the parts do not fit."""
     material = prepare(recipe, plan, data, kept)
     stream = BatchStream(material.samples["train"], recipe.training.batch_size, recipe.seed)
     horizon = Horizon(recipe.training.epochs * stream.steps_per_epoch, stream.steps_per_epoch)
     mean = training_mean(material.batches("train")())
-    vae = build_vae(recipe.model, material.spec, material.transform, mean.cpu(), recipe.seed)
+    vae = build_vae(
+        recipe.model, material.spec, material.transform, mean.cpu(), recipe.seed, guests
+    )
+    _show(vae, material)
     vae = vae.to(plan.device, plan.dtype)
     if plan.memory_format == "channels_last":
         if len(material.spec.shape) != 3:
@@ -150,15 +175,68 @@ def assemble(
                 f"{material.spec.shape}; give training.channels_last=false"
             )
         vae = vae.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    objective = Objective(
-        recipe.objective,
-        material.spec.elements,
-        recipe.model.latent,
-        recipe.training.batch_size,
-        horizon,
-    )
-    task = ElboTask(vae, objective, plan, recipe.seed)
+    task = _task(recipe, plan, vae, material.spec.elements, horizon)
     return Assembly(recipe, plan, material, vae, task, stream, horizon)
+
+
+def _task(
+    recipe: Recipe, plan: Plan, vae: VAE, elements: int, horizon: Horizon
+) -> ElboTask | ImportanceTask:
+    """What the recipe's objective asks to be minimised."""
+    weighted = recipe.objective
+    config = ObjectiveConfig() if isinstance(weighted, ImportanceConfig) else weighted
+    batch_size = recipe.training.batch_size
+    elbo = ElboTask(
+        vae, Objective(config, elements, vae.latent, batch_size, horizon), plan, recipe.seed
+    )
+    if isinstance(weighted, ImportanceConfig):
+        return ImportanceTask(elbo, weighted.samples)
+    return elbo
+
+
+def _told(whole: Samples, config: ModelConfig, data: DataSet) -> Samples:
+    """The samples with the covariates that the model reads beside them."""
+    require_told(config, data.spec)
+    names = told_covariates(config)
+    if not names:
+        return whole
+    return whole.told(np.stack([data.covariates[name] for name in names], axis=1))
+
+
+def _show(vae: VAE, material: Material) -> None:
+    """Show the model's parts what conditions the training data have. Raises DataError for a label
+    that only validation or test have: nothing would be learnt about it."""
+    samples = material.samples["train"]
+    labels, covariates = (
+        None if column is None else column[samples.index].cpu()
+        for column in (samples.labels, samples.covariates)
+    )
+    if vae.condition is not None and vae.condition.by_label:
+        require_seen(material)
+    if vae.memory is not None:
+        vae.memory.fit(labels, covariates)
+    if covariates is None:
+        return
+    if vae.condition is not None and vae.condition.standard is not None:
+        vae.condition.standard.fit(covariates[:, : len(vae.condition.standard.mean)])
+    if isinstance(vae.prior, Regression):
+        vae.prior.fit(covariates[:, vae.prior.column])
+    if vae.predictor is not None:
+        vae.predictor.fit(covariates[:, vae.told.index(vae.predictor.covariate)])
+
+
+def require_seen(material: Material) -> None:
+    """Raise DataError when a label of the data never occurs in the training part."""
+    labels = material.data.labels
+    assert labels is not None
+    unseen = np.setdiff1d(labels, labels[material.split.train])
+    if len(unseen):
+        names = material.data.spec.label_names
+        shown = names[unseen[0]] if names else unseen[0]
+        raise DataError(
+            f"{material.data.name}: label {shown} is in the data and in no training sample; a "
+            "model conditioned on labels needs all of them there: change split.seed or split.test"
+        )
 
 
 def training_mean(batches: Iterable[Batch]) -> Tensor:

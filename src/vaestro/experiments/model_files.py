@@ -13,7 +13,8 @@ from vaestro.experiments.recipe import Recipe
 from vaestro.foundation.errors import CheckpointError, RunFolderError
 from vaestro.foundation.files import new_directory, read_json, write_json
 from vaestro.foundation.samples import SampleSpec
-from vaestro.models.vae import VAE, build_vae
+from vaestro.models.build import build_vae
+from vaestro.models.vae import VAE
 from vaestro.training.state import check_weights
 from vaestro.transforms.kinds import unfitted
 

@@ -53,5 +53,5 @@ def _pairs(assembly: Assembly, split: str) -> dict[str, Tensor]:
     batch = next(iter(assembly.material.some(split, PAIRS)))
     return {
         f"{split}_original": batch.truth,
-        f"{split}_reconstruction": vae.generate(vae.encode(batch.x).mean),
+        f"{split}_reconstruction": vae.generate(vae.encode(batch.x, batch.given).mean, batch.given),
     }

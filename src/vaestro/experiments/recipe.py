@@ -4,21 +4,44 @@ from collections.abc import Sequence
 from contextlib import suppress
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Self
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from vaestro.data.augmentation import AsTheyAreConfig, AugmentationConfig
 from vaestro.data.recognise import guess_source
 from vaestro.data.source import DataConfig
 from vaestro.data.split import SplitConfig
-from vaestro.foundation.config import Config, differences, edited, nearest, read_yaml, write_yaml
+from vaestro.foundation.config import (
+    ByKind,
+    Config,
+    differences,
+    edited,
+    nearest,
+    read_yaml,
+    write_yaml,
+)
 from vaestro.foundation.errors import RecipeError
 from vaestro.models.config import ModelConfig
+from vaestro.probability.importance_objective import ImportanceConfig, require_weights
 from vaestro.probability.objective import ObjectiveConfig
 from vaestro.training.config import TrainingConfig
 from vaestro.transforms.identity import NoneConfig
 from vaestro.transforms.kinds import TransformConfig
+
+
+def _elbo_unless_said(values: Any) -> Any:
+    """An objective that names no kind is the ELBO."""
+    return (
+        {"kind": "elbo", **values} if isinstance(values, dict) and "kind" not in values else values
+    )
+
+
+AnyObjective = Annotated[
+    Annotated[ObjectiveConfig | ImportanceConfig, Field(discriminator="kind")],
+    BeforeValidator(_elbo_unless_said),
+    ByKind,
+]
 
 
 class Recipe(Config):
@@ -32,8 +55,14 @@ class Recipe(Config):
     augmentation: AugmentationConfig = AsTheyAreConfig()
     transform: TransformConfig = NoneConfig()
     model: ModelConfig = ModelConfig()
-    objective: ObjectiveConfig = ObjectiveConfig()
+    objective: AnyObjective = ObjectiveConfig()
     training: TrainingConfig = TrainingConfig()
+
+    @model_validator(mode="after")
+    def _fitting(self) -> Self:
+        if isinstance(self.objective, ImportanceConfig):
+            require_weights(self.model.posterior)
+        return self
 
     def to_yaml(self) -> str:
         """The recipe as YAML; reading it back gives an equal recipe."""

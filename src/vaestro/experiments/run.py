@@ -1,6 +1,6 @@
 """A finished (or stopped) run, loaded from its folder."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +13,7 @@ from torch import Tensor
 from vaestro.data.samples import Samples
 from vaestro.evaluation.encode import Encoded, encode_split
 from vaestro.evaluation.evaluate import evaluate
+from vaestro.experiments.asked import asked
 from vaestro.experiments.assemble import EVALUATION_BATCH, Material, prepare
 from vaestro.experiments.model_files import load_model
 from vaestro.experiments.recipe import Recipe, located, read_recipe
@@ -75,9 +76,22 @@ class Run:
         """Write evaluation.json."""
         write_json(self.folder.evaluation, record)
 
-    def sample(self, count: int, seed: int = 0, noise: bool = False) -> np.ndarray:
-        """`count` samples (N, *) from the prior, in natural units."""
-        drawn: np.ndarray = sample(self.vae, count, seed, noise).numpy()
+    def sample(
+        self,
+        count: int,
+        seed: int = 0,
+        noise: bool = False,
+        label: str | int | None = None,
+        covariates: Mapping[str, float] | None = None,
+    ) -> np.ndarray:
+        """`count` samples (N, *) from the prior, in natural units.
+
+        A conditional model is asked for a `label` (name or number) or for `covariates` by name;
+        without them it draws conditions as its training data have them. Raises DataError for a
+        condition that it does not know.
+        """
+        given = asked(self.vae, self.spec, count, seed, label, covariates or {})
+        drawn: np.ndarray = sample(self.vae, count, seed, noise, given=given).numpy()
         return drawn
 
     def encode(self, split: str = "test", x: np.ndarray | None = None) -> Encoded:
@@ -107,7 +121,9 @@ class Run:
         copies: list[Tensor] = []
         for batch in self.batches(split, x, most)():
             originals.append(batch.truth.cpu())
-            copies.append(self.vae.generate(self.vae.encode(batch.x).mean).cpu())
+            copies.append(
+                self.vae.generate(self.vae.encode(batch.x, batch.given).mean, batch.given).cpu()
+            )
         return torch.cat(originals).numpy(), torch.cat(copies).numpy()
 
     def _samples_of(self, x: np.ndarray) -> Samples:

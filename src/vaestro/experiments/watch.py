@@ -67,7 +67,7 @@ def write_snapshot(path: Path, assembly: Assembly) -> None:
     write_arrays(
         path,
         original=batch.truth,
-        reconstruction=vae.generate(vae.encode(batch.x).mean),
+        reconstruction=vae.generate(vae.encode(batch.x, batch.given).mean, batch.given),
         samples=sample(vae, SHOWN, assembly.recipe.seed, stream=Stream.PICTURES),
     )
 
