@@ -52,7 +52,7 @@ def mnist_folder(folder: Path, train: int = 40, test: int = 10, zipped: bool = T
 def test_an_mnist_folder(zipped: bool, tmp_path: Path) -> None:
     images = mnist_folder(tmp_path, zipped=zipped)
     data = load_data(IdxConfig(path=str(tmp_path)))
-    assert data.spec == SampleSpec((1, 5, 4), "unit", 1 / 255, 256)
+    assert data.spec == SampleSpec((1, 5, 4), "unit", 1 / 255, 256, label_count=10)
     assert data.values.dtype == np.uint8
     assert np.array_equal(data.values[:, 0], images)
     assert data.official_test is not None

@@ -51,7 +51,8 @@ def test_every_kind_is_named() -> None:
 
 
 def test_every_command_exists() -> None:
-    assert {words[1] for words in commands() + commands(DATA) + commands(MODELS)} <= {*COMMANDS, "data"}
+    written = commands() + commands(DATA) + commands(MODELS)
+    assert {words[1] for words in written} <= {*COMMANDS, "data"}
 
 
 def test_every_source_has_its_row() -> None:

@@ -52,6 +52,12 @@ class Predictor(nn.Module):
         self.last = nn.Linear(sizes[-1], 2)
         initialise(self.hidden, "he", generator)
         initialise_head(self.last, generator)
+        # Adam moves each of F weights by the learning rate at once; dividing the features by the
+        # root of F, and starting with weights as much larger, keeps that a small step for any F.
+        self.scale = features**-0.5
+        first = layers[0][0] if layers else self.last
+        with torch.no_grad():
+            first.weight.div_(self.scale)
 
     def fit(self, values: Tensor) -> None:
         """Learn mean and spread of r from the training data, (N,) in natural units."""
@@ -59,7 +65,7 @@ class Predictor(nn.Module):
 
     def forward(self, features: Tensor) -> Prediction:
         """features: (B, F), or (B, C, *), which are flattened."""
-        raw = self.last(self.hidden(features.flatten(1)))
+        raw = self.last(self.hidden(features.flatten(1) * self.scale))
         # Autocast computes linear layers in bfloat16; densities need the range of float32.
         mean, log_variance = (raw.float() if raw.dtype is torch.bfloat16 else raw).unbind(1)
         return Prediction(mean, bounded(log_variance))
