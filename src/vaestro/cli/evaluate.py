@@ -8,6 +8,7 @@ from cyclopts import Parameter
 from vaestro.cli.output import AT_LEAST_ONE, Json, finish
 from vaestro.data.reading import read_samples
 from vaestro.experiments.run import load
+from vaestro.reports.conditioning import effect_lines, ignored
 
 
 def evaluate(
@@ -19,14 +20,17 @@ def evaluate(
     samples: Annotated[
         int, Parameter(help="Importance samples for the NLL.", validator=AT_LEAST_ONE)
     ] = 64,
+    conditioning: Annotated[
+        bool, Parameter(help="Of a conditional model, measure whether samples carry the condition.")
+    ] = True,
     json: Json = False,
 ) -> None:
     """Measure a run on a split: one record, all in nats per sample."""
     loaded = load(run)
     x = None if data is None else read_samples(data, loaded.spec, loaded.recipe.data)
-    record = loaded.evaluate(split, x, samples)
+    record = loaded.evaluate(split, x, samples, conditioning=conditioning)
     loaded.keep_evaluation(record)
-    finish(record, _prose(record), json)
+    finish(record, "\n".join([_prose(record), *ignored(record, loaded.recipe.plain())]), json)
 
 
 def _prose(record: dict[str, object]) -> str:
@@ -40,6 +44,7 @@ def _prose(record: dict[str, object]) -> str:
             f"(the mutual information is an estimate that cannot exceed {cap}; what it "
             "misses is counted as prior mismatch)"
         )
+    lines += effect_lines(record)
     return "\n".join([f"{record['run']}, {record['split']} split, nats per sample:", *lines])
 
 

@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
+from vaestro.evaluation.conditioning import conditioning
 from vaestro.evaluation.encode import Encoded, encode_split
 from vaestro.evaluation.likelihood import likelihoods
 from vaestro.foundation.errors import DataError
@@ -19,14 +20,27 @@ SURGERY_SAMPLES = 2000
 """The mutual information is estimated on at most this many samples (cost grows with the square)."""
 
 
+class Trial(NamedTuple):
+    """Batches for the judges of a conditional model: training samples to learn from, and those of
+    another split to be tried on, or None to hold out a fifth of the former."""
+
+    learn: Callable[[], Iterable[Batch]]
+    held: Callable[[], Iterable[Batch]] | None
+
+
 def evaluate(
-    vae: VAE, batches: Callable[[], Iterable[Batch]], samples: int = 64, seed: int = 0
+    vae: VAE,
+    batches: Callable[[], Iterable[Batch]],
+    samples: int = 64,
+    seed: int = 0,
+    trial: Trial | None = None,
 ) -> dict[str, Any]:
     """The figures of a split, all per sample and in nats unless named otherwise.
 
     elbo at beta 1 (higher is better, at most -nll); nll importance-weighted with `samples` draws,
     its standard error over the split and its Monte Carlo error; bits_per_dimension for discrete
-    likelihoods; mse per element in natural units; mutual_information and prior_mismatch.
+    likelihoods; mse per element in natural units; mutual_information and prior_mismatch;
+    conditioning as `evaluation.conditioning` has it, of a conditional model with a `trial`.
     Raises DataError for an empty split.
     """
     training = vae.training
@@ -35,9 +49,17 @@ def evaluate(
         first = next(iter(batches()), None)
         if first is None or len(first.x) == 0:
             raise DataError("the split has no samples; legal splits: those with at least one")
-        return _record(vae, batches, samples, seed)
+        return {
+            **_record(vae, batches, samples, seed),
+            "conditioning": None if trial is None else _tried(vae, trial, seed),
+        }
     finally:
         vae.train(training)
+
+
+def _tried(vae: VAE, trial: Trial, seed: int) -> dict[str, Any] | None:
+    held = None if trial.held is None else trial.held()
+    return conditioning(vae, trial.learn(), held, seed)
 
 
 def _record(

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from vaestro.data.samples import Samples
 from vaestro.evaluation.encode import Encoded, encode_split
-from vaestro.evaluation.evaluate import evaluate
+from vaestro.evaluation.evaluate import Trial, evaluate
+from vaestro.evaluation.witnesses import rows_for
 from vaestro.experiments.asked import asked
 from vaestro.experiments.assemble import EVALUATION_BATCH, Material, prepare
 from vaestro.experiments.model_files import load_model
@@ -66,11 +67,31 @@ class Run:
         return self.material.batches(split, most)
 
     def evaluate(
-        self, split: str = "test", x: np.ndarray | None = None, samples: int = 64, seed: int = 0
+        self,
+        split: str = "test",
+        x: np.ndarray | None = None,
+        samples: int = 64,
+        seed: int = 0,
+        conditioning: bool = True,
     ) -> dict[str, Any]:
-        """The evaluation record of a split, or of natural samples `x`."""
-        record = evaluate(self.vae, self.batches(split, x), samples, seed)
+        """The evaluation record of a split, or of natural samples `x`, which have no conditions.
+
+        `conditioning`: whether judges learn from the training split, once for a conditional model
+        and in seconds, how far samples and z carry the conditions.
+        """
+        told = self.vae.memory is not None and conditioning and x is None
+        batches = self.batches(split, x)
+        record = evaluate(self.vae, batches, samples, seed, self._trial(split) if told else None)
         return {"run": str(self.folder.root), "split": "data" if x is not None else split, **record}
+
+    def _trial(self, split: str) -> Trial:
+        """Samples for the judges of a conditional model: at most so many, evenly spread."""
+        most = rows_for(self.spec.elements)
+
+        def some(name: str) -> Callable[[], Iterable[Batch]]:
+            return lambda: self.material.some(name, most)
+
+        return Trial(some("train"), None if split == "train" else some(split))
 
     def keep_evaluation(self, record: dict[str, Any]) -> None:
         """Write evaluation.json."""

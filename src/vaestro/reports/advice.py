@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from vaestro.reports.conditioning import ignored
 from vaestro.reports.facts import RunFacts, finite
 from vaestro.reports.numerals import MINUS, counted, number
 
@@ -59,6 +60,9 @@ def verdict(facts: RunFacts) -> Verdict:
     if facts.status == "running" or not sentence:
         sentence = _so_far(facts)
     advice, remedies = _next(facts, word)
+    advice = " ".join(
+        [part for part in (advice, *ignored(facts.evaluation, facts.settings)) if part]
+    )
     shown = re.sub(r"(?<![\w-])-(?=\d)", MINUS, sentence)  # true minus signs
     tone = TONES.get(word, "neutral")
     return Verdict(word.replace("_", " "), tone, shown, meaning, advice, remedies)

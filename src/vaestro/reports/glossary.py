@@ -70,6 +70,20 @@ ENTRIES = (
         f"The mean over elements of (x {MINUS} x̂)², in the data's own units.",
     ),
 )
+OF_CONDITIONS = (
+    Entry(
+        "judge",
+        "judge",
+        "A small regression that learned labels or covariates from real training samples. What it "
+        "says of real held-out samples is the ceiling for what it can say of the model's.",
+    ),
+    Entry(
+        "leak",
+        "read from z",
+        "How well a judge that sees z alone knows the condition. A model that is told a condition "
+        "need not keep it in z.",
+    ),
+)
 OF_AUTOENCODER = {"nats", "data-term", "loss", "baseline", "mse"}
 POINT_CODE = Entry(
     "autoencoder",
@@ -79,8 +93,10 @@ POINT_CODE = Entry(
 )
 
 
-def glossary(stochastic: bool) -> list[Entry]:
-    """The entries that a page needs: fewer for a plain autoencoder."""
+def glossary(stochastic: bool, judged: bool = False) -> list[Entry]:
+    """The entries that a page needs: fewer for a plain autoencoder, more where conditions were
+    judged."""
+    more = OF_CONDITIONS if judged else ()
     if stochastic:
-        return list(ENTRIES)
-    return [*(entry for entry in ENTRIES if entry.anchor in OF_AUTOENCODER), POINT_CODE]
+        return [*ENTRIES, *more]
+    return [*more, *(entry for entry in ENTRIES if entry.anchor in OF_AUTOENCODER), POINT_CODE]

@@ -54,7 +54,7 @@ def render_page(facts: RunFacts, plates: list[Plate]) -> str:
         rows=tables.table(facts),
         particulars=tables.particulars(facts),
         readings=words.readings(facts),
-        glossary=glossary.glossary(facts.stochastic),
+        glossary=glossary.glossary(facts.stochastic, bool(facts.evaluation.get("conditioning"))),
     )
 
 

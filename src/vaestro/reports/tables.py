@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from vaestro.reports.conditioning import effect_rows
 from vaestro.reports.facts import SPLITS, RunFacts, finite
 from vaestro.reports.numerals import MINUS, NONE, counted, duration, number
 from vaestro.reports.run_files import Record
@@ -94,7 +95,14 @@ def table(facts: RunFacts) -> list[Row]:
         Row(label, unit, tuple(_cell(figures, key) for figures in columns))
         for key, label, unit in wanted
     )
-    return [row for row in rows if any(value != NONE for value in row.values)]
+    known = [row for row in rows if any(value != NONE for value in row.values)]
+    return [*known, *_effect(facts, len(columns) - 1)]
+
+
+def _effect(facts: RunFacts, before: int) -> Iterator[Row]:
+    """What the evaluation, the last column, found about conditions."""
+    for label, unit, value in effect_rows(facts.evaluation):
+        yield Row(label, unit, (*(before * [NONE]), value))
 
 
 def _cell(figures: Record, key: str) -> str:
