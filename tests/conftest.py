@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -44,6 +45,12 @@ class Silent:
 
     def say(self, text: str) -> None:
         self.said.append(text)
+
+
+def arrays_in(path: Path) -> dict[str, np.ndarray]:
+    """Every array of an .npz, its file closed again."""
+    with np.load(path) as held:
+        return dict(held)
 
 
 @pytest.fixture

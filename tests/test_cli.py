@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.conftest import arrays_in
 from vaestro.cli.main import COMMANDS, main
 
 FAST = [
@@ -102,7 +103,7 @@ def test_samples_in_every_format(
         with Image.open(out) as picture:
             assert picture.size[0] >= 3 * 8
     if ending == "npz":
-        assert np.load(out)["samples"].shape == (9, 1, 8, 8)
+        assert arrays_in(out)["samples"].shape == (9, 1, 8, 8)
     if ending == "npy":
         assert np.load(out).shape == (9, 1, 8, 8)
     if ending == "csv":
@@ -128,13 +129,13 @@ def test_encode_then_decode_is_reconstruct(
 ) -> None:
     latents, decoded, pairs = (tmp_path / n for n in ("l.npz", "d.npz", "p.npz"))
     assert record(capsys, "encode", str(run), "--out", str(latents))["n"] == 270
-    stored = np.load(latents)
+    stored = arrays_in(latents)
     assert stored["mean"].shape == (270, 12)
     assert stored["labels"].shape == (270,)
     record(capsys, "decode", str(run), str(latents), "--out", str(decoded))
     shown = record(capsys, "reconstruct", str(run), "--out", str(pairs), "--n", "270")
-    pair = np.load(pairs)
-    np.testing.assert_allclose(np.load(decoded)["samples"], pair["reconstruction"], atol=1e-5)
+    pair = arrays_in(pairs)
+    np.testing.assert_allclose(arrays_in(decoded)["samples"], pair["reconstruction"], atol=1e-5)
     mse = float(((pair["original"] - pair["reconstruction"]) ** 2).mean())
     assert shown["mse"] == pytest.approx(mse, rel=1e-4)
 

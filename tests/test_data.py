@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.conftest import arrays_in
 from vaestro.data.arrays import ArraysConfig, from_array
 from vaestro.data.catalogue import describe
 from vaestro.data.dataset import DataSet
@@ -287,7 +288,7 @@ def test_the_grid_shows_the_pixels() -> None:
 
 def test_pairs_and_rows(tmp_path: Path) -> None:
     write_pairs(tmp_path / "p.npz", X, 1 - X, SPEC)
-    stored = np.load(tmp_path / "p.npz")
+    stored = arrays_in(tmp_path / "p.npz")
     np.testing.assert_array_equal(stored["reconstruction"], 1 - X)
     write_pairs(tmp_path / "p.png", np.tile(X, (4, 1, 1, 1)), np.tile(X, (4, 1, 1, 1)), SPEC)
     write_rows(tmp_path / "r.npy", X.reshape(2, 3, 1, 4, 5), SPEC)

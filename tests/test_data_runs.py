@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.conftest import Silent, small_recipe
+from tests.conftest import Silent, arrays_in, small_recipe
 from vaestro.cli.main import main
 from vaestro.data.arrays import from_array
 from vaestro.data.dataset import checked
@@ -121,7 +121,7 @@ def test_streamlines_there_and_back(tmp_path: Path, capsys: pytest.CaptureFixtur
         affine,  # type: ignore[union-attr]
     )
     run(capsys, "encode", str(folder), "--out", str(tmp_path / "z.npz"))
-    latents = np.load(tmp_path / "z.npz")
+    latents = arrays_in(tmp_path / "z.npz")
     assert latents["covariate_length"].shape == (len(latents["mean"]),)
     encoded = run(
         capsys,

@@ -24,7 +24,11 @@ def _read(path: Path) -> np.ndarray:
     """Latents (N, K). Raises DataError when the file is missing or holds none."""
     try:
         stored = np.load(path, allow_pickle=False)
-        values = stored if isinstance(stored, np.ndarray) else stored["mean"]
+        if isinstance(stored, np.ndarray):
+            values = stored
+        else:
+            with stored:
+                values = stored["mean"]
     except KeyError:
         raise DataError(
             f"{path} has no array named mean; give what `vaestro encode` wrote"
