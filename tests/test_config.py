@@ -140,3 +140,56 @@ def test_a_part_of_another_kind_takes_its_fields_one_by_one() -> None:
                 "model.condition.inot=b",
             ],
         )
+
+
+TWO_LAYERS = {"kind": "layers", "layers": [{"dense": 9}, {"dense": 7}]}
+
+
+def listed() -> Recipe:
+    return small_recipe(model={"encoder": TWO_LAYERS})
+
+
+def test_an_edit_reaches_into_a_list() -> None:
+    before = listed()
+    recipe = apply(before, ["model.encoder.layers.1.width=5"])
+    widths = [layer["width"] for layer in recipe.model.encoder.plain()["layers"]]
+    assert widths == [9, 5]
+    assert [layer["width"] for layer in before.model.encoder.plain()["layers"]] == [9, 7]
+    widths = apply(small_recipe(), ["model.encoder.widths.0=5"]).model.encoder.plain()["widths"]
+    assert widths == [5]
+
+
+def test_a_kind_in_a_list_may_be_changed() -> None:
+    recipe = apply(
+        listed(),
+        ["model.encoder.layers.0.kind=normalise", "model.encoder.layers.0.normalisation=group"],
+    )
+    one, two = recipe.model.encoder.plain()["layers"]
+    assert one == {"kind": "normalise", "normalisation": "group"} and two["width"] == 7
+
+
+def test_the_kind_stands_first_in_lists_too() -> None:
+    assert [next(iter(one)) for one in listed().model.encoder.plain()["layers"]] == ["kind"] * 2
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        ("layers.2.width=5", r"no model\.encoder\.layers\.2: .*legal: 0 to 1$"),
+        ("layers.-1.width=5", r"no model\.encoder\.layers\.-1: .*legal: 0 to 1$"),
+        ("layers.first=5", r"no model\.encoder\.layers\.first: .*legal: 0 to 1$"),
+        ("layers.0.wdth=5", r"unknown field model\.encoder\.layers\.0\.wdth: did you mean width\?"),
+        ("layers.1.width=0", r"model\.encoder\.layers\.1\.width is 0; legal: greater than"),
+        ("layers.0.width.0=3", r"model\.encoder\.layers\.0\.width is 9 and has no fields"),
+        ("layers=3", r"model\.encoder\.layers is 3; legal: "),
+    ],
+)
+def test_one_clear_line_about_a_list(edit: str, message: str) -> None:
+    with pytest.raises(RecipeError, match=message) as caught:
+        apply(listed(), [f"model.encoder.{edit}"])
+    assert "\n" not in str(caught.value)
+
+
+def test_an_empty_list_has_no_places() -> None:
+    with pytest.raises(RecipeError, match="legal: none, the list is empty"):
+        edited({"names": []}, ("names.0=a",))

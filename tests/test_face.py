@@ -17,7 +17,7 @@ Y = load_digits().target
 
 
 def test_the_face_is_pinned() -> None:
-    names = ["VAE", "Recipe", "Run", "UserError", "VaestroError", "load", "train"]
+    names = ["VAE", "Recipe", "Run", "UserError", "VaestroError", "load", "part", "train"]
     assert vaestro.__all__ == names
     assert all(hasattr(vaestro, name) for name in names)
     with pytest.raises(AttributeError):

@@ -15,10 +15,12 @@ from torch import Tensor, nn
 
 from vaestro.foundation.errors import CheckpointError, RecipeError
 from vaestro.networks.body import Conditioning, Shape
-from vaestro.networks.contract import ContractError, check_decoder, check_encoder
+from vaestro.networks.contract import check_decoder, check_encoder
 from vaestro.networks.convolution import ConvolutionConfig, ConvolutionDecoder, ConvolutionEncoder
 from vaestro.networks.dense import DenseConfig, DenseDecoder, DenseEncoder
-from vaestro.networks.foreign import ForeignDecoder, ForeignEncoder, PassThroughHead, load_weights
+from vaestro.networks.foreign import ForeignDecoder, ForeignEncoder, PassThroughHead
+from vaestro.networks.trial import ContractError
+from vaestro.networks.weights_file import load_weights
 
 TOLD = Conditioning(3)
 

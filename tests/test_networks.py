@@ -1,6 +1,7 @@
 """Networks: shapes for any size, fan-in, heads, and a sane start."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -10,11 +11,13 @@ from tests.conftest import small_recipe
 from vaestro.experiments.assemble import assemble
 from vaestro.foundation.errors import RecipeError
 from vaestro.models.condition import UNTOLD
+from vaestro.networks.body import Conditioning
 from vaestro.networks.convolution import ConvolutionConfig
 from vaestro.networks.dense import DenseConfig
 from vaestro.networks.initialise import fans, initialise
 from vaestro.networks.kinds import build_decoder, build_encoder
-from vaestro.networks.layers import LayerConfig, activation
+from vaestro.networks.layers import Film, LayerConfig, activation
+from vaestro.networks.unet_config import UnetConfig
 from vaestro.training.plan import choose
 
 
@@ -169,3 +172,27 @@ def test_activations(name: str) -> None:
         "tanh": torch.tanh,
     }[name]
     torch.testing.assert_close(activation(LayerConfig(activation=name).activation)(x), function(x))
+
+
+@pytest.mark.parametrize("kind", ["convolution", "unet"])
+def test_film_acts_where_latents_on_a_grid_enter(kind: str) -> None:
+    told = Conditioning(3, film=True)
+    configs = {
+        "convolution": ConvolutionConfig(channels=(5, 4)),
+        "unet": UnetConfig(channels=(5, 4), skips=()),
+    }
+    decoder: Any = build_decoder(configs[kind], ((2, 2, 2),), (1, 8, 8), 1, told, generator())
+    (block,) = decoder.entry.blocks
+    assert isinstance(block.film, Film)
+    with torch.no_grad():
+        block.film.bias.fill_(1.0)
+    z, condition = torch.randn(2, 2, 2, 2), torch.zeros(2, 3)
+    plain = block.after(2 * block.layer(z) + 1)
+    torch.testing.assert_close(decoder.entry(z, condition), plain)
+
+
+@pytest.mark.parametrize("config", [ConvolutionConfig(channels=(3,)), UnetConfig(channels=(3,))])
+def test_a_grid_too_large_for_its_kernel_is_refused_alike(config: Any) -> None:
+    large = config.model_copy(update={"kernel": 9})
+    with pytest.raises(RecipeError, match=r"kernel=9 is larger than the sample's grid \(8, 8\)"):
+        build_encoder(large, (1, 8, 8), UNTOLD, generator())

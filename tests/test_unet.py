@@ -13,7 +13,8 @@ from vaestro.networks.contract import check_decoder, check_encoder
 from vaestro.networks.convolution import ConvolutionConfig, ConvolutionDecoder
 from vaestro.networks.dense import DenseConfig, DenseDecoder
 from vaestro.networks.layers import Film
-from vaestro.networks.unet import UnetConfig, UnetDecoder, UnetEncoder
+from vaestro.networks.unet import UnetDecoder, UnetEncoder
+from vaestro.networks.unet_config import UnetConfig
 from vaestro.probability.posterior import GaussianConfig
 
 PLAIN = Conditioning()

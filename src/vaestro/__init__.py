@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from vaestro.experiments.recipe import Recipe
     from vaestro.experiments.run import Run, load
     from vaestro.foundation.errors import UserError, VaestroError
+    from vaestro.networks.registry import part
 
 _HOMES = {
     "VAE": "vaestro.estimator",
@@ -20,10 +21,11 @@ _HOMES = {
     "UserError": "vaestro.foundation.errors",
     "VaestroError": "vaestro.foundation.errors",
     "load": "vaestro.experiments.run",
+    "part": "vaestro.networks.registry",
     "train": "vaestro.experiments.face",
 }
 
-__all__ = ["VAE", "Recipe", "Run", "UserError", "VaestroError", "load", "train"]
+__all__ = ["VAE", "Recipe", "Run", "UserError", "VaestroError", "load", "part", "train"]
 
 
 def __getattr__(name: str) -> Any:

@@ -4,14 +4,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from vaestro.data.arrays import from_array
 from vaestro.data.dataset import DataSet
 from vaestro.data.streamlines.streamlines import from_lines, is_ragged_lines
 from vaestro.experiments import train as training
 from vaestro.experiments.generic import recipe_for, recipe_for_path
+from vaestro.experiments.guests import copied, naming
 from vaestro.experiments.recipe import Recipe, apply, quoted, read_recipe
 from vaestro.experiments.run import Run, load
-from vaestro.foundation.errors import DataError, DivergedError
+from vaestro.foundation.errors import DataError, DivergedError, RunFolderError
+from vaestro.models.build import Guests
 from vaestro.reports.page import write_report
 from vaestro.runs.folder import next_free
 
@@ -43,6 +47,9 @@ def train(
     seed: int | None = None,
     display: Any = None,
     report: bool = True,
+    encoder: nn.Module | None = None,
+    decoder: nn.Module | None = None,
+    resume: bool = False,
 ) -> Run:
     """Train a recipe and return the Run.
 
@@ -50,27 +57,63 @@ def train(
     for that kind of data. `data` stands in for the recipe's: the path of a file or folder, an
     array, DataFrame, tensor or torch data set of N samples, or a list of streamlines (points, 3);
     with `labels` (N,) and `covariates` (name -> (N,)) if any. `set` are `field.path=value` edits;
-    `run` is the folder (runs/NAME-001 and up when left out). Raises UserError for a mistake,
-    before anything is written, and DivergedError when the loss became non-finite.
+    `run` is the folder (runs/NAME-001 and up when left out). `encoder` and `decoder` are torch
+    modules in the place of the recipe's networks: a copy of each is trained, and `load` needs
+    modules of the same shapes to put the weights into (model.encoder={kind: given, frozen: true}
+    keeps the weights; gives: posterior is for an encoder with its own mean and raw scale). `resume`
+    goes on with the run in `run`, its own recipe when `recipe` is left out. Raises UserError for a
+    mistake, before anything is written, and DivergedError when the loss became non-finite.
     """
+    guests = copied(encoder, decoder)
+    if resume:
+        if data is not None:
+            raise DataError("a resumed run has its data; leave data=... out")
+        return _resumed(recipe, run, _edits(set, seed), display or Quiet(), report, guests)
     path = Path(data) if isinstance(data, (str, Path)) else None
     if path is not None or data is None:
         _refuse_companions(labels=labels, covariates=covariates)
         given = None
     else:
         given = _taken(data, labels, covariates)
-    edits = [*set, *([] if seed is None else [f"seed={seed}"])]
+    edits = _edits(set, seed)
     if path is not None:
         edits.insert(0, f"data.path={quoted(path)}")
     chosen = _chosen(recipe, path, given)
-    chosen = apply(chosen, edits) if edits else chosen
+    chosen = naming(apply(chosen, edits) if edits else chosen, guests)
     root = Path(run) if run is not None else next_free(Path("runs"), chosen.name)
-    summary = training.start(chosen, root, display or Quiet(), given)
+    return _done(training.start(chosen, root, display or Quiet(), given, guests), report, guests)
+
+
+def _resumed(
+    recipe: str | Path | Recipe | None,
+    run: str | Path | None,
+    edits: list[str],
+    display: Any,
+    report: bool,
+    guests: Guests,
+) -> Run:
+    """The run in the folder `run`, trained to its end."""
+    if run is None:
+        raise RunFolderError("resume=True needs run=...: the folder of the run to go on with")
+
+    def wanted(stored: Recipe) -> Recipe:
+        asked = stored if recipe is None else _chosen(recipe, None, None)
+        return naming(apply(asked, edits) if edits else asked, guests)
+
+    return _done(training.resume(Path(run), wanted, display, guests), report, guests)
+
+
+def _done(summary: dict[str, Any], report: bool, guests: Guests) -> Run:
+    """The run that `summary` is about, loaded, once its report is written."""
     if report:
-        write_report(root)
+        write_report(Path(summary["run"]))
     if summary["status"] == "diverged":
         raise DivergedError(summary["sentence"])
-    return load(root)
+    return load(summary["run"], guests.encoder, guests.decoder)
+
+
+def _edits(given: Sequence[str], seed: int | None) -> list[str]:
+    return [*given, *([] if seed is None else [f"seed={seed}"])]
 
 
 def _taken(data: Any, labels: Any, covariates: Any) -> DataSet:

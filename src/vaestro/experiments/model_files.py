@@ -9,11 +9,12 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
+from vaestro.experiments.guests import unfilled
 from vaestro.experiments.recipe import Recipe
 from vaestro.foundation.errors import CheckpointError, RunFolderError
 from vaestro.foundation.files import new_directory, read_json, write_json
 from vaestro.foundation.samples import SampleSpec
-from vaestro.models.build import build_vae
+from vaestro.models.build import NOBODY, Guests, build_vae
 from vaestro.models.vae import VAE
 from vaestro.training.state import check_weights
 from vaestro.transforms.kinds import unfitted
@@ -37,9 +38,10 @@ def save_model(folder: Path, vae: VAE, recipe: Recipe, spec: SampleSpec, inner: 
         )
 
 
-def load_model(folder: Path) -> tuple[VAE, SampleSpec]:
+def load_model(folder: Path, guests: Guests = NOBODY) -> tuple[VAE, SampleSpec]:
     """The model in `folder` (a run's model/) in eval mode, and the spec of its natural samples.
 
+    `guests` are filled with the trained weights of the networks that Python gave (kind: given).
     Raises RunFolderError when it is missing and CheckpointError when it does not fit.
     """
     if not (folder / "config.json").is_file():
@@ -52,7 +54,7 @@ def load_model(folder: Path) -> tuple[VAE, SampleSpec]:
     recipe = Recipe.parse(
         {"data": "digits", "model": config["model"], "transform": config["transform"]}
     )
-    vae = empty_vae(recipe, spec, inner).to(getattr(torch, config["dtype"]))
+    vae = empty_vae(recipe, spec, inner, guests).to(getattr(torch, config["dtype"]))
     try:
         weights = load_file(folder / "model.safetensors")
     except Exception as fault:
@@ -62,7 +64,8 @@ def load_model(folder: Path) -> tuple[VAE, SampleSpec]:
     return vae.eval(), spec
 
 
-def empty_vae(recipe: Recipe, spec: SampleSpec, inner: SampleSpec) -> VAE:
+def empty_vae(recipe: Recipe, spec: SampleSpec, inner: SampleSpec, guests: Guests = NOBODY) -> VAE:
     """A model of the right shapes whose weights are about to be loaded."""
     transform = unfitted(recipe.transform, spec, inner)
-    return build_vae(recipe.model, inner, transform, torch.full(inner.shape, 0.5), seed=0)
+    mean = torch.full(inner.shape, 0.5)
+    return build_vae(unfilled(recipe).model, inner, transform, mean, 0, guests)

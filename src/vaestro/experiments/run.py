@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from vaestro.data.samples import Samples
 from vaestro.evaluation.encode import Encoded, encode_split
@@ -22,6 +22,7 @@ from vaestro.foundation.errors import DataError
 from vaestro.foundation.files import write_json
 from vaestro.foundation.samples import Batch, SampleSpec
 from vaestro.generation.sampling import decode_all, sample
+from vaestro.models.build import Guests
 from vaestro.models.vae import VAE
 from vaestro.runs.folder import RunFolder
 from vaestro.training.plan import Plan, choose
@@ -157,11 +158,18 @@ class Run:
         return samples if transform.is_identity else samples.seen_through(transform.apply)
 
 
-def load(root: str | Path) -> Run:
-    """The run in the folder `root`. Raises RunFolderError or CheckpointError in one line."""
+def load(
+    root: str | Path, encoder: nn.Module | None = None, decoder: nn.Module | None = None
+) -> Run:
+    """The run in the folder `root`. Raises RunFolderError, RecipeError or CheckpointError in one
+    line.
+
+    `encoder`, `decoder`: for a run that was trained with modules given from Python, modules of the
+    same shapes; they are filled with the trained weights and used.
+    """
     folder = RunFolder(Path(root))
     folder.require_run()
     recipe = located(read_recipe(folder.recipe), folder.root)
-    vae, spec = load_model(folder.model)
+    vae, spec = load_model(folder.model, Guests(encoder, decoder))
     plan = choose(recipe.training.model_copy(update={"device": "auto"}))
     return Run(folder, recipe, vae.to(plan.device, plan.dtype), spec, plan)

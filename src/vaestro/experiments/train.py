@@ -4,6 +4,7 @@ import math
 import platform
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -14,11 +15,11 @@ import torch
 from vaestro.data.arrays import ArraysConfig
 from vaestro.data.dataset import DataSet
 from vaestro.experiments.assemble import Assembly, assemble
+from vaestro.experiments.guests import located, unfilled
 from vaestro.experiments.model_files import save_model
 from vaestro.experiments.pictures import write_pictures
 from vaestro.experiments.recipe import (
     Recipe,
-    located,
     read_recipe,
     require_same,
 )
@@ -29,6 +30,7 @@ from vaestro.foundation.samples import Batch
 from vaestro.foundation.schedules import depends_on_run_length
 from vaestro.health.baselines import constant_data_term
 from vaestro.health.verdict import sentence, verdict
+from vaestro.models.build import NOBODY, Guests
 from vaestro.runs.folder import RunFolder
 from vaestro.runs.history import History, append_record
 from vaestro.runs.lock import locked
@@ -39,19 +41,24 @@ from vaestro.training.state import TrainState, starting
 
 
 def start(
-    recipe: Recipe, root: Path, display: Display, data: DataSet | None = None
+    recipe: Recipe,
+    root: Path,
+    display: Display,
+    data: DataSet | None = None,
+    guests: Guests = NOBODY,
 ) -> dict[str, Any]:
     """Train `recipe` into the new folder `root`; returns what `vaestro train --json` prints.
 
-    `data` stands in for the recipe's data source and is kept in the folder. Raises UserError
-    before the folder exists, DivergedError or StorageError once it does.
+    `data` stands in for the recipe's data source and is kept in the folder; `guests` are the
+    modules of networks of `kind: given`, trained as they are. Raises UserError before the folder
+    exists, DivergedError or StorageError once it does.
     """
     folder = RunFolder(root)
     folder.require_free()
     recipe = located(recipe)
     plan = planning.choose(recipe.training)
     with planning.in_force(plan):
-        assembly = assemble(recipe, plan, data)
+        assembly = assemble(recipe, plan, data, guests=guests)
         root.mkdir(parents=True, exist_ok=True)
         with locked(root):
             if data is not None:
@@ -61,8 +68,11 @@ def start(
             return _run(folder, assembly, assembly.fresh_state(), display)
 
 
-def resume(root: Path, wanted: Callable[[Recipe], Recipe], display: Display) -> dict[str, Any]:
-    """Go on with the run in `root`; `wanted` gives the asked recipe from the stored one.
+def resume(
+    root: Path, wanted: Callable[[Recipe], Recipe], display: Display, guests: Guests = NOBODY
+) -> dict[str, Any]:
+    """Go on with the run in `root`; `wanted` gives the asked recipe from the stored one, `guests`
+    are modules of the same shapes as those that the run began with.
 
     A finished run is left as it is. Raises RunFolderError, RecipeError or CheckpointError in one
     line when it cannot go on.
@@ -78,10 +88,12 @@ def resume(root: Path, wanted: Callable[[Recipe], Recipe], display: Display) -> 
         if done and summary is not None and recipe.training.epochs == stored.training.epochs:
             display.say(f"the run in {root} is finished; nothing to do")
             return summary | {"run": str(root)}
-        return _go_on(folder, stored, recipe, display)
+        return _go_on(folder, stored, recipe, display, guests)
 
 
-def _go_on(folder: RunFolder, stored: Recipe, recipe: Recipe, display: Display) -> dict[str, Any]:
+def _go_on(
+    folder: RunFolder, stored: Recipe, recipe: Recipe, display: Display, guests: Guests
+) -> dict[str, Any]:
     found = checkpoints.newest(folder.checkpoints, display.say)
     if found is None:
         plan, warnings = planning.choose(recipe.training), ["no checkpoint: starting at step 0"]
@@ -95,8 +107,12 @@ def _go_on(folder: RunFolder, stored: Recipe, recipe: Recipe, display: Display) 
     for warning in warnings:
         display.say(warning)
     with planning.in_force(plan):
-        kept = None if found is None else starting("module/transform.", found[0])
-        assembly = assemble(recipe, plan, kept=kept)
+        if found is None:
+            assembly = assemble(recipe, plan, guests=guests)
+        else:
+            kept = starting("module/transform.", found[0])
+            assembly = assemble(unfilled(recipe), plan, kept=kept, guests=guests)
+            assembly = replace(assembly, recipe=recipe)
         state = assembly.fresh_state()
         if found is not None:
             state.load(found[0], found[1]["numbers"])

@@ -33,6 +33,8 @@ class Config(BaseModel):
 
 
 def _kind_first(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_kind_first(inner) for inner in value]
     if not isinstance(value, dict):
         return value
     names = sorted(value, key=lambda name: name != "kind")  # stable: the others keep their order
@@ -97,6 +99,7 @@ def write_yaml(values: Mapping[str, Any]) -> str:
 def edited(values: Mapping[str, Any], assignments: tuple[str, ...]) -> dict[str, Any]:
     """`values` with each `a.b.c=value` applied in order; the value is read as YAML.
 
+    A place in a list is named by its number, 0 being the first: `model.encoder.layers.0.kernel=5`.
     Assigning the `kind` of a part, or a bare kind to the part, drops the old kind's fields.
     Raises RecipeError for a malformed assignment or a path that does not exist.
     """
@@ -149,20 +152,19 @@ def _copied(value: Any) -> Any:
     if isinstance(value, Mapping):
         copied = {key: _copied(inner) for key, inner in value.items()}
         return _Fresh(copied) if isinstance(value, _Fresh) else copied
-    return list(value) if isinstance(value, (list, tuple)) else value
+    return [_copied(inner) for inner in value] if isinstance(value, (list, tuple)) else value
 
 
 def _assign(values: dict[str, Any], path: str, value: Any) -> None:
     *parents, last = path.split(".")
     node: Any = values
     for depth, name in enumerate(parents):
-        parent, node = node, _child(node, name, ".".join(parents[: depth + 1]))
+        parent, here = node, ".".join(parents[: depth + 1])
+        node = _child(parent, name, here)
         if isinstance(node, str):  # a part given by its kind alone, now given fields
-            node = parent[name] = _Fresh(kind=node)
-        if not isinstance(node, dict):
-            raise RecipeError(
-                f"--set {path}: {'.'.join(parents[: depth + 1])} is {node!r} and has no fields"
-            )
+            node = parent[_key(parent, name)] = _Fresh(kind=node)
+        if not isinstance(node, (dict, list)):
+            raise RecipeError(f"--set {path}: {here} is {node!r} and has no fields")
     old = _child(node, last, path)
     if last == "kind":
         if old != value:
@@ -170,9 +172,9 @@ def _assign(values: dict[str, Any], path: str, value: Any) -> None:
             node["kind"] = value
             _remade(values, parents, node)
     elif isinstance(old, list) and isinstance(value, str) and "," in value:
-        node[last] = read_yaml(f"[{value}]", f"--set {path}")
+        node[_key(node, last)] = read_yaml(f"[{value}]", f"--set {path}")
     else:
-        node[last] = value
+        node[_key(node, last)] = value
 
 
 def _remade(values: dict[str, Any], parents: list[str], node: dict[str, Any]) -> None:
@@ -181,15 +183,29 @@ def _remade(values: dict[str, Any], parents: list[str], node: dict[str, Any]) ->
         return
     place: Any = values
     for name in parents[:-1]:
-        place = place[name]
-    place[parents[-1]] = _Fresh(node)
+        place = place[_key(place, name)]
+    place[_key(place, parents[-1])] = _Fresh(node)
 
 
-def _child(node: dict[str, Any], name: str, path: str) -> Any:
+def _key(node: dict[str, Any] | list[Any], name: str) -> Any:
+    """What `name` in a path is to its node: a place in a list, a field's name elsewhere."""
+    return int(name) if isinstance(node, list) else name
+
+
+def _child(node: dict[str, Any] | list[Any], name: str, path: str) -> Any:
+    """What stands at `name`. Raises RecipeError when nothing does."""
+    if isinstance(node, list):
+        if name.isascii() and name.isdigit() and int(name) < len(node):
+            return node[int(name)]
+        legal = f"0 to {len(node) - 1}" if node else "none, the list is empty"
+        raise RecipeError(f"there is no {path}: a place in a list is its number; legal: {legal}")
     if name in node:
         return node[name]
     if isinstance(node, _Fresh):
         return None  # its fields are filled in, or refused, by validation
+    if not node:
+        whole = path.rpartition(".")[0]
+        raise RecipeError(f"{whole} is empty; give it whole: --set '{whole}={{{name}: ...}}'")
     raise RecipeError(f"unknown field {path}: {nearest(name, list(node))}")
 
 
@@ -232,8 +248,11 @@ def _path_names(values: Any, location: tuple[str | int, ...]) -> list[str]:
     """The location without the union tags that pydantic inserts between a field and its own."""
     names: list[str] = []
     node = values
-    for part in location:
-        if isinstance(node, Mapping) and part not in node and node.get("kind") == part:
+    tagged: Any = None  # the mapping whose union tag has been passed
+    for place, part in enumerate(location):
+        named = isinstance(node, Mapping) and node is not tagged and node.get("kind") == part
+        if named and (part not in node or location[place + 1 : place + 2] == (part,)):
+            tagged = node
             continue
         if not isinstance(node, (Mapping, list, tuple)):
             break  # a number or a word that stood for a whole part: the fault is its own
@@ -253,7 +272,7 @@ def _fields_at(cls: type[Config], location: tuple[str | int, ...], values: Any) 
         for model in current:
             field = model.model_fields.get(str(part))
             following += _models_in(field.annotation, field.metadata) if field else []
-        tagged = [m for m in current if _kind_of(m) == part]
+        tagged = [m for m in current if _kind_of(m) == part and len(current) > 1]
         current = tagged or following or current
     return sorted({name for model in current for name in model.model_fields})
 

@@ -5,8 +5,9 @@ from math import prod
 from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from vaestro.foundation.errors import RecipeError
 from vaestro.foundation.randomness import Stream, generator
 from vaestro.foundation.samples import SampleSpec
 from vaestro.models.condition import UNTOLD, Condition, build_condition
@@ -17,11 +18,10 @@ from vaestro.models.posterior_head import Head, PosteriorHead, given_posterior
 from vaestro.models.predictor import Predictor
 from vaestro.models.told import told_covariates
 from vaestro.models.vae import VAE, Parts
-from vaestro.networks.body import Conditioning, Decoder, Encoder, Shape
-from vaestro.networks.foreign import ForeignDecoder, ForeignEncoder
+from vaestro.networks.body import Conditioning, Encoder, Shape
+from vaestro.networks.foreign import ForeignEncoder
 from vaestro.networks.kinds import build_decoder, build_encoder
 from vaestro.probability.likelihoods.kinds import build_likelihood
-from vaestro.probability.likelihoods.likelihood import Likelihood
 from vaestro.probability.priors.kinds import build_prior
 from vaestro.transforms.transform import Transform
 
@@ -30,13 +30,10 @@ SIDES: tuple[Literal["encoder", "decoder"], ...] = ("encoder", "decoder")
 
 @dataclass(frozen=True)
 class Guests:
-    """A user's own modules in the places of networks, for those that are given. `gives`: whether
-    the encoder gives features or the posterior itself; `frozen`: networks whose weights stay."""
+    """Python's own modules for the networks of `kind: given`, and None for the others."""
 
-    encoder: torch.nn.Module | None = None
-    decoder: torch.nn.Module | None = None
-    gives: Literal["features", "posterior"] = "features"
-    frozen: tuple[str, ...] = ()
+    encoder: nn.Module | None = None
+    decoder: nn.Module | None = None
 
 
 NOBODY = Guests()
@@ -60,9 +57,12 @@ def build_vae(
     likelihood = build_likelihood(config.likelihood, spec)
     condition = build_condition(config.condition, spec, random)
     inward, outward = (UNTOLD if condition is None else condition.entering(s) for s in SIDES)
-    encoder = _encoder(config, spec.shape, inward, random, guests)
-    head = _head(config, encoder, inward, random, guests)
-    decoder = _decoder(config, head.latents, spec.shape, likelihood, outward, random, guests)
+    encoder = build_encoder(config.encoder, spec.shape, inward, random, guests.encoder)
+    head = _head(config, encoder, inward, random)
+    maps = likelihood.outputs_per_element
+    decoder = build_decoder(
+        config.decoder, head.latents, spec.shape, maps, outward, random, guests.decoder
+    )
     decoder.start_at(likelihood.initial_outputs(data_mean))
     told = told_covariates(config)
     prior = build_prior(config.prior, head.latent, spec, told, random)
@@ -80,46 +80,33 @@ def build_vae(
     return VAE(parts, spec.shape, told)
 
 
-def _encoder(
-    config: ModelConfig,
-    shape: Shape,
-    inward: Conditioning,
-    random: torch.Generator,
-    guests: Guests,
-) -> Encoder:
-    if guests.encoder is None:
-        return build_encoder(config.encoder, shape, inward, random)
-    return ForeignEncoder(guests.encoder, shape, inward, guests.gives, "encoder" in guests.frozen)
-
-
 def _head(
-    config: ModelConfig,
-    encoder: Encoder,
-    inward: Conditioning,
-    random: torch.Generator,
-    guests: Guests,
+    config: ModelConfig, encoder: Encoder, inward: Conditioning, random: torch.Generator
 ) -> Head:
-    if guests.encoder is not None and guests.gives == "posterior":
-        return given_posterior(config.posterior, encoder.out_shapes[0][1:])
+    """A head of our own, or none where the encoder gives the posterior itself."""
+    if isinstance(encoder, ForeignEncoder) and encoder.gives == "posterior":
+        latent = encoder.out_shapes[0][1:]
+        _require_latent(config, latent)
+        return given_posterior(config.posterior, latent)
     latents = latent_shapes(config, encoder)
     features = features_told(encoder, latents, inward)
     return PosteriorHead(config.posterior, features, latents, random)
 
 
-def _decoder(
-    config: ModelConfig,
-    latents: tuple[Shape, ...],
-    shape: Shape,
-    likelihood: Likelihood,
-    outward: Conditioning,
-    random: torch.Generator,
-    guests: Guests,
-) -> Decoder:
-    maps = likelihood.outputs_per_element
-    if guests.decoder is None:
-        return build_decoder(config.decoder, latents, shape, maps, outward, random)
-    frozen = "decoder" in guests.frozen
-    return ForeignDecoder(guests.decoder, latents, shape, maps, outward, frozen, not frozen)
+def _require_latent(config: ModelConfig, latent: Shape) -> None:
+    """Raise RecipeError unless the recipe says of an encoder's own latents what they are."""
+    if config.posterior.hidden:
+        raise RecipeError(
+            "model.posterior.hidden are layers of a head, and an encoder that gives the posterior "
+            "itself has none; give model.posterior.hidden=[]"
+        )
+    if (config.latent, config.spatial) != (latent[0], len(latent) > 1):
+        place = f" at each place of a grid {latent[1:]}" if len(latent) > 1 else ""
+        spatial = str(len(latent) > 1).lower()
+        raise RecipeError(
+            f"the encoder gives the posterior of {latent[0]} latents{place}, and the recipe says "
+            f"otherwise; give model.latent={latent[0]} and model.spatial={spatial}"
+        )
 
 
 def _memory(condition: Condition | None, told: tuple[str, ...]) -> Memory | None:

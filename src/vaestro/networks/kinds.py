@@ -5,6 +5,7 @@ from typing import Annotated, Any, cast
 
 import torch
 from pydantic import Field
+from torch import nn
 
 from vaestro.foundation.config import ByKind
 from vaestro.foundation.errors import RecipeError
@@ -13,9 +14,19 @@ from vaestro.networks.convolution import ConvolutionConfig, ConvolutionDecoder, 
 from vaestro.networks.dense import DenseConfig, DenseDecoder, DenseEncoder
 from vaestro.networks.explicit import LayersConfig, LayersDecoder, LayersEncoder
 from vaestro.networks.finta import FintaConfig, finta_decoder, finta_encoder
-from vaestro.networks.unet import UnetConfig, UnetDecoder, UnetEncoder
+from vaestro.networks.part import GivenConfig, PartConfig, foreign_decoder, foreign_encoder
+from vaestro.networks.unet import UnetDecoder, UnetEncoder
+from vaestro.networks.unet_config import UnetConfig
 
-AnyNetwork = DenseConfig | ConvolutionConfig | UnetConfig | FintaConfig | LayersConfig
+AnyNetwork = (
+    DenseConfig
+    | ConvolutionConfig
+    | UnetConfig
+    | FintaConfig
+    | LayersConfig
+    | PartConfig
+    | GivenConfig
+)
 NetworkConfig = Annotated[Annotated[AnyNetwork, Field(discriminator="kind")], ByKind]
 
 _ENCODERS: dict[type, Callable[..., Any]] = {
@@ -39,8 +50,13 @@ def build_encoder(
     shape: Shape,
     conditioning: Conditioning,
     generator: torch.Generator,
+    given: nn.Module | None = None,
 ) -> Encoder:
-    """The encoder that `config` describes, for samples of `shape`."""
+    """The encoder that `config` describes, for samples of `shape`; `given`: Python's module for
+    `kind: given`."""
+    _require_place(config, given, "encoder")
+    if isinstance(config, PartConfig | GivenConfig):
+        return foreign_encoder(config, shape, conditioning, generator, given)
     _require_layers(config, conditioning, "encoder")
     return cast(Encoder, _ENCODERS[type(config)](config, shape, conditioning, generator))
 
@@ -52,11 +68,25 @@ def build_decoder(
     outputs: int,
     conditioning: Conditioning,
     generator: torch.Generator,
+    given: nn.Module | None = None,
 ) -> Decoder:
-    """The decoder that `config` describes: latents of each level -> (B, outputs, *shape)."""
+    """The decoder that `config` describes: latents of each level -> (B, outputs, *shape); `given`:
+    Python's module for `kind: given`."""
+    _require_place(config, given, "decoder")
+    if isinstance(config, PartConfig | GivenConfig):
+        return foreign_decoder(config, latents, shape, outputs, conditioning, generator, given)
     _require_layers(config, conditioning, "decoder")
     built = _DECODERS[type(config)](config, latents, shape, outputs, conditioning, generator)
     return cast(Decoder, built)
+
+
+def _require_place(config: AnyNetwork, given: nn.Module | None, side: str) -> None:
+    """Raise RecipeError when Python gives a module where the recipe has a network of its own."""
+    if given is not None and not isinstance(config, GivenConfig):
+        raise RecipeError(
+            f"{side}={type(given).__name__} was given, and model.{side} is of kind {config.kind}, "
+            f"which needs no module; leave {side}=... out"
+        )
 
 
 def _require_layers(config: AnyNetwork, conditioning: Conditioning, side: str) -> None:

@@ -13,81 +13,27 @@ skips from the smallest grid to the largest.
 
 from itertools import pairwise
 from math import prod
-from typing import Annotated, Any, Literal, Self, cast
+from typing import Any
 
 import torch
-from pydantic import BeforeValidator, Field, model_validator
 from torch import Tensor, nn
 
-from vaestro.foundation.config import Widths
 from vaestro.foundation.errors import RecipeError
-from vaestro.networks.body import Conditioning, Shape, require_same_grid
-from vaestro.networks.convolution import (
-    _CONVOLUTIONS,
-    ConvolutionConfig,
-    _same,
-    _upward,
-    grid_sizes,
-)
+from vaestro.networks.body import Conditioning, Shape
 from vaestro.networks.dense import dense_chain
 from vaestro.networks.initialise import OUTPUT_GAIN, initialise, initialise_head
-from vaestro.networks.layers import Block, Chain, LayerConfig
-
-
-def _numbered(value: Any) -> Any:
-    """`1,2` on the command line is the list of 1 and 2."""
-    if isinstance(value, str) and value != "all":
-        return [part.strip() for part in value.split(",")]
-    return value
-
-
-class UnetConfig(LayerConfig):
-    """Stages of stride-2 convolutions with `channels`, in the order in which the data pass them.
-
-    `skips`: the grids that have one, each named by how often the encoder has halved it, 1 being the
-    finest; `all` of them lie between the sample and the bottleneck. Encoder and decoder name the
-    same ones. A skip has `skip_channels` latents at each place of its grid. `kernel`, `blocks` and
-    `dense` as in a convolution.
-    """
-
-    kind: Literal["unet"] = "unet"
-    channels: Widths = (32, 64, 128)
-    kernel: Annotated[int, Field(ge=3)] = 3
-    blocks: Annotated[int, Field(ge=0)] = 0
-    dense: Widths = ()
-    skips: Annotated[Literal["all"] | Widths, BeforeValidator(_numbered)] = "all"
-    skip_channels: Annotated[int, Field(ge=1)] = 2
-
-    @model_validator(mode="after")
-    def _possible(self) -> Self:
-        if not self.channels:
-            raise ValueError("a unet needs channels, for example channels=[32,64,128]")
-        if self.kernel % 2 == 0:
-            raise ValueError(
-                f"kernel={self.kernel}: a skip is joined by a convolution that keeps the size, "
-                f"which needs an odd kernel; give kernel={self.kernel + 1}"
-            )
-        last = len(self.channels) - 1
-        given = () if self.skips == "all" else self.skips
-        if len(set(given)) < len(given) or any(not 1 <= skip <= last for skip in given):
-            legal = f"distinct numbers from 1 to {last}, or all" if last else "[] or all"
-            raise ValueError(
-                f"skips={list(given)} with {last + 1} stages; legal: {legal} (the last stage is "
-                "the bottleneck)"
-            )
-        return self
-
-    @property
-    def levels(self) -> tuple[int, ...]:
-        """The skips from the smallest grid to the largest, each by its number of halvings."""
-        given = range(1, len(self.channels)) if self.skips == "all" else self.skips
-        return tuple(sorted(given, reverse=True))
-
-    @property
-    def plain_stages(self) -> ConvolutionConfig:
-        """The same stages without skips: what the shared parts of a convolution read."""
-        fields = {name: getattr(self, name) for name in ConvolutionConfig.model_fields}
-        return ConvolutionConfig(**fields | {"kind": "convolution"})
+from vaestro.networks.layers import Block, Chain
+from vaestro.networks.stages import (
+    CONVOLUTIONS,
+    StageConfig,
+    downward,
+    entry,
+    grid_sizes,
+    same,
+    start_channels_at,
+    upward,
+)
+from vaestro.networks.unet_config import UnetConfig
 
 
 class UnetEncoder(nn.Module):
@@ -107,13 +53,13 @@ class UnetEncoder(nn.Module):
         generator: torch.Generator,
     ) -> None:
         super().__init__()
-        plain, film = config.plain_stages, conditioning.filmed
-        sizes = grid_sizes(shape, plain)
+        film = conditioning.filmed
+        sizes = grid_sizes(shape, config)
         self.stages = nn.ModuleList(
             Chain(
                 [
-                    _downward(plain, a, b, len(shape) - 1, film),
-                    *_same(plain, b, len(shape) - 1, film),
+                    downward(config, a, b, len(shape) - 1, film),
+                    *same(config, b, len(shape) - 1, film),
                 ]
             )
             for a, b in pairwise((shape[0], *config.channels))
@@ -155,24 +101,23 @@ class UnetDecoder(nn.Module):
         generator: torch.Generator,
     ) -> None:
         super().__init__()
-        plain = config.plain_stages
-        sizes = grid_sizes(shape, plain)[::-1]
+        sizes = grid_sizes(shape, config)[::-1]
         _require_same_skips(config, latents[1:], sizes)
         self.shape = (outputs, *shape)
         self.grid = (config.channels[0], *sizes[0])
         self.conditioning = conditioning
-        self.entry = _entry(plain, latents[0], self.grid, conditioning)
-        self.first = Chain(_same(plain, self.grid[0], len(shape) - 1, conditioning.filmed))
+        self.entry = entry(config, latents[0], self.grid, conditioning)
+        self.first = Chain(same(config, self.grid[0], len(shape) - 1, conditioning.filmed))
         skips = dict(zip(config.levels, (latent[0] for latent in latents[1:]), strict=True))
         joined = [skips.get(halvings, 0) for halvings in range(len(sizes) - 2, 0, -1)]
         steps = list(pairwise(sizes))
         self.stages = nn.ModuleList(
-            _Rise(plain, a, b, step, skip, conditioning.filmed)
+            _Rise(config, a, b, step, skip, conditioning.filmed)
             for (a, b), step, skip in zip(
                 pairwise(config.channels), steps[:-1], joined, strict=True
             )
         )
-        self.head = _upward(plain, config.channels[-1], outputs * shape[0], steps[-1])
+        self.head = upward(config, config.channels[-1], outputs * shape[0], steps[-1])
         initialise(self, config.initialisation, generator)
         initialise_head(self.head, generator, OUTPUT_GAIN)
 
@@ -188,8 +133,7 @@ class UnetDecoder(nn.Module):
 
     def start_at(self, outputs: Tensor) -> None:
         """The head's bias, one number a channel, becomes the mean of `outputs` (P, C, *) over *."""
-        with torch.no_grad():
-            cast(Tensor, self.head.bias).copy_(outputs.flatten(2).mean(2).flatten())
+        start_channels_at(self.head, outputs)
 
 
 class _Rise(nn.Module):
@@ -197,7 +141,7 @@ class _Rise(nn.Module):
 
     def __init__(
         self,
-        config: ConvolutionConfig,
+        config: StageConfig,
         inputs: int,
         channels: int,
         step: tuple[Shape, ...],
@@ -206,10 +150,10 @@ class _Rise(nn.Module):
     ) -> None:
         super().__init__()
         dimensions = len(step[0])
-        up = _upward(config, inputs, channels, step)
+        up = upward(config, inputs, channels, step)
         self.up = Block(up, config, channels, dimensions, same_shape=False, film=film)
         self.join = _joined(config, channels, skip, dimensions, film) if skip else None
-        self.same = Chain(_same(config, channels, dimensions, film))
+        self.same = Chain(same(config, channels, dimensions, film))
 
     def forward(self, x: Tensor, skip: Tensor | None, condition: Tensor | None) -> Tensor:
         """x: (B, C, *small), skip: (B, S, *large) or None; returns (B, C', *large)."""
@@ -221,33 +165,10 @@ class _Rise(nn.Module):
         return grid
 
 
-def _downward(
-    config: ConvolutionConfig, inputs: int, channels: int, dimensions: int, film: int
-) -> Block:
-    """The strided convolution that halves the grid."""
-    padding = (config.kernel - 1) // 2
-    layer = _CONVOLUTIONS[dimensions](inputs, channels, config.kernel, stride=2, padding=padding)
-    return Block(layer, config, channels, dimensions, same_shape=False, film=film)
-
-
-def _joined(
-    config: ConvolutionConfig, channels: int, skip: int, dimensions: int, film: int
-) -> Block:
+def _joined(config: StageConfig, channels: int, skip: int, dimensions: int, film: int) -> Block:
     """The convolution from a grid with its skip's latents back to `channels`."""
-    layer = _CONVOLUTIONS[dimensions](channels + skip, channels, config.kernel, padding="same")
+    layer = CONVOLUTIONS[dimensions](channels + skip, channels, config.kernel, padding="same")
     return Block(layer, config, channels, dimensions, same_shape=False, film=film)
-
-
-def _entry(
-    config: ConvolutionConfig, latent: Shape, grid: Shape, conditioning: Conditioning
-) -> Chain:
-    """From the bottleneck's latents to the smallest grid."""
-    inputs = latent[0] + conditioning.joined
-    if len(latent) == 1:
-        return dense_chain(config, (inputs, *config.dense, prod(grid)), conditioning)
-    require_same_grid(latent, grid)
-    layer = _CONVOLUTIONS[len(latent) - 1](inputs, grid[0], 3, padding=1)
-    return Chain([Block(layer, config, grid[0], len(latent) - 1, False, conditioning.filmed)])
 
 
 def _require_same_skips(
