@@ -34,8 +34,8 @@ def encode_split(vae: VAE, batches: Iterable[Batch]) -> Encoded:
         noise = torch.randn(
             posterior.mean.shape, generator=random, device=batch.x.device, dtype=batch.x.dtype
         )
-        z = posterior.sample(noise)  # for priors whose KL is estimated
-        divergences.append(vae.prior.divergence(posterior, z, batch.given).cpu())
+        z = posterior.sample(noise)  # for priors whose divergence is estimated
+        divergences.append(vae.prior.divergence(posterior, z, batch.given, noise).cpu())
         posteriors.append(posterior)
         if batch.label is not None:
             labels.append(batch.label.cpu())

@@ -24,7 +24,8 @@ from vaestro.transforms.transform import Transform
 
 class Pass(NamedTuple):
     """One pass through the model. log_likelihood: (B,) nats in natural units; kl: (B, K) nats;
-    label_nats: (B,) what reading a covariate cost, or None."""
+    label_nats: (B,) what reading a covariate cost; lesson: (B,) what the prior's own critic learns
+    from; each None where there is none."""
 
     posterior: Posterior
     z: Tensor
@@ -32,6 +33,7 @@ class Pass(NamedTuple):
     log_likelihood: Tensor
     kl: Tensor
     label_nats: Tensor | None = None
+    lesson: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -122,8 +124,10 @@ class VAE(nn.Module):
         z = posterior.sample(noise if self.head.epsilon_std == 1 else noise * self.head.epsilon_std)
         outputs = self.decode(z, given)
         log_likelihood = self.likelihood.log_prob(x, outputs) + self.transform.log_det
-        kl = self.prior.divergence(posterior, z, given)
-        return Pass(posterior, z, outputs, log_likelihood, kl, self._label_nats(features, given))
+        kl = self.prior.divergence(posterior, z, given, noise)
+        label_nats = self._label_nats(features, given)
+        lesson = self.prior.lesson(z, given, noise) if self.training else None
+        return Pass(posterior, z, outputs, log_likelihood, kl, label_nats, lesson)
 
     def _label_nats(self, features: tuple[Tensor, ...], given: Given) -> Tensor | None:
         if self.predictor is None or given.covariates is None:

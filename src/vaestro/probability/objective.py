@@ -42,6 +42,11 @@ class Terms(NamedTuple):
         """The same terms and a label term of this weight."""
         return self._replace(loss=self.loss + weight * label_term, label_term=label_term)
 
+    def with_lesson(self, lesson: Tensor) -> "Terms":
+        """The same terms, the gradient of `lesson` (scalar) beside that of the loss: it costs
+        nothing, since who learns from it is no part of the model that the loss is of."""
+        return self._replace(loss=self.loss + (lesson - lesson.detach()))
+
 
 class Objective:
     """Combines log-likelihoods and KLs of a batch into Terms.

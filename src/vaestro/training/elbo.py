@@ -47,6 +47,8 @@ class ElboTask:
         result = self._pass(batch, Stream.POSTERIOR, step)
         beta = self.weight(control, step)
         terms = self.objective.terms(result.log_likelihood, result.kl, beta, step)
+        if result.lesson is not None:
+            terms = terms.with_lesson(result.lesson.mean())
         return (
             terms if result.label_nats is None else self._labelled(terms, result.label_nats.mean())
         )

@@ -9,12 +9,13 @@ from vaestro.foundation.config import ByKind, nearest
 from vaestro.foundation.errors import RecipeError
 from vaestro.foundation.samples import SampleSpec
 from vaestro.probability.posterior import DeterministicConfig, GaussianConfig
+from vaestro.probability.priors.adversarial import Adversarial, AdversarialConfig, require_point
 from vaestro.probability.priors.mixture import Mixture, MixtureConfig
 from vaestro.probability.priors.prior import Prior
 from vaestro.probability.priors.regression import Regression, RegressionConfig
 from vaestro.probability.priors.standard_normal import StandardNormal, StandardNormalConfig
 
-AnyPriorConfig = StandardNormalConfig | MixtureConfig | RegressionConfig
+AnyPriorConfig = StandardNormalConfig | MixtureConfig | RegressionConfig | AdversarialConfig
 
 PriorConfig = Annotated[Annotated[AnyPriorConfig, Field(discriminator="kind")], ByKind]
 """A prior by its kind, alone or with its fields."""
@@ -39,6 +40,9 @@ def build_prior(
             _require(config.covariate, spec)
             labels = _labels(spec) if config.labels else 0
             return Regression(config, latent, told.index(config.covariate), generator, labels)
+        case AdversarialConfig():
+            told_labels = _labels(spec) if config.labels else 0
+            return Adversarial(config, latent, told_labels, generator)
         case _:
             return StandardNormal()
 
@@ -50,6 +54,9 @@ def require_density(prior: AnyPriorConfig, posterior: GaussianConfig | Determini
     estimated from a draw of z, which must come from the Gaussian that the KL measures.
     """
     if isinstance(prior, StandardNormalConfig):
+        return
+    if isinstance(prior, AdversarialConfig):
+        require_point(posterior)
         return
     if isinstance(posterior, DeterministicConfig):
         raise ValueError(

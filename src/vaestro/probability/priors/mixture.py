@@ -51,7 +51,13 @@ class Mixture(Prior):
         """l, (C, K)."""
         return bounded(self.raw_log_variances)
 
-    def divergence(self, posterior: Posterior, z: Tensor, given: Given = NOTHING) -> Tensor:
+    def divergence(
+        self,
+        posterior: Posterior,
+        z: Tensor,
+        given: Given = NOTHING,
+        noise: Tensor | None = None,
+    ) -> Tensor:
         """log q(z|x) - log p(z), parted over the dimensions; z: (B, K) or (S, B, K), so the result.
 
         Dimension i has log q(z_i|x) - log p_i(z_i), p_i being the mixture's marginal there. What

@@ -20,12 +20,24 @@ class Prior(nn.Module, ABC):
     """
 
     @abstractmethod
-    def divergence(self, posterior: Posterior, z: Tensor, given: Given = NOTHING) -> Tensor:
+    def divergence(
+        self,
+        posterior: Posterior,
+        z: Tensor,
+        given: Given = NOTHING,
+        noise: Tensor | None = None,
+    ) -> Tensor:
         """KL(q(z|x) || p(z)) in nats per latent dimension, (B, K).
 
         `z` (B, K) is a draw from the posterior, for a prior whose KL has no closed form: it gives
-        an unbiased estimate, (S, B, K) for z of that shape.
+        an unbiased estimate, (S, B, K) for z of that shape. `noise` (B, K) is standard normal, and
+        independent of z where the posterior is a point: a prior that has to draw draws from it.
         """
+
+    def lesson(self, z: Tensor, given: Given, noise: Tensor) -> Tensor | None:
+        """What the prior's own critic learns from, (B,) nats, whatever the weight of the prior
+        term; its gradient reaches nothing else. None for a prior without a critic."""
+        return None
 
     @abstractmethod
     def log_prob(self, z: Tensor, given: Given = NOTHING) -> Tensor:

@@ -135,7 +135,13 @@ class Regression(Prior):
             )
         self.standard.fit(values[:, None])
 
-    def divergence(self, posterior: Posterior, z: Tensor, given: Given = NOTHING) -> Tensor:
+    def divergence(
+        self,
+        posterior: Posterior,
+        z: Tensor,
+        given: Given = NOTHING,
+        noise: Tensor | None = None,
+    ) -> Tensor:
         """KL(q(z|x) || p(z|r)) of two diagonal Gaussians, (B, K). ValueError for a point."""
         return kl(posterior.mean, density_needed(posterior), *self._given(given))
 

@@ -21,7 +21,13 @@ class StandardNormalConfig(Config):
 class StandardNormal(Prior):
     """N(0, I), with the closed-form KL of a diagonal Gaussian."""
 
-    def divergence(self, posterior: Posterior, z: Tensor, given: Given = NOTHING) -> Tensor:
+    def divergence(
+        self,
+        posterior: Posterior,
+        z: Tensor,
+        given: Given = NOTHING,
+        noise: Tensor | None = None,
+    ) -> Tensor:
         """(mean^2 + variance - 1 - log variance) / 2, (B, K); 0 for a point."""
         if posterior.log_variance is None:
             return torch.zeros_like(posterior.mean)
