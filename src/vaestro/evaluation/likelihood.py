@@ -12,6 +12,7 @@ from torch import Tensor
 from vaestro.foundation.randomness import Stream, generator
 from vaestro.foundation.samples import Batch
 from vaestro.metrics.importance import Marginal, marginal_log_prob
+from vaestro.models.importance import log_likelihoods
 from vaestro.models.vae import VAE
 
 CHUNK_ELEMENTS = 4_000_000
@@ -69,9 +70,7 @@ def _marginal(vae: VAE, batch: Batch, samples: int, random: torch.Generator) -> 
             size, *posterior.mean.shape, generator=random, device=x.device, dtype=x.dtype
         )
         z = posterior.sample(noise)
-        repeated = x.expand(size, *x.shape).flatten(0, 1)
-        outputs = vae.decode(z.flatten(0, 1), given.repeated(size))
-        log_x = vae.likelihood.log_prob(repeated, outputs).unflatten(0, (size, len(x)))
+        log_x = log_likelihoods(vae, x, z, given)
         log_weights.append(log_x + vae.prior.log_prob(z, given) - posterior.log_prob(z))
     marginal = marginal_log_prob(torch.cat(log_weights))
     return Marginal(marginal.log_prob + vae.transform.log_det.double(), marginal.variance)

@@ -1,10 +1,11 @@
 """Importance-weighted estimates of log p(x). Shape letters: S importance samples, B batch."""
 
-import math
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
+
+from vaestro.foundation.log_mean import log_mean_exp
 
 
 class Marginal(NamedTuple):
@@ -22,7 +23,7 @@ def marginal_log_prob(log_weights: Tensor) -> Marginal:
     """
     log_weights = log_weights.double()
     samples = log_weights.shape[0]
-    log_mean = torch.logsumexp(log_weights, 0) - math.log(samples)
+    log_mean = log_mean_exp(log_weights)
     relative = torch.exp(log_weights - log_mean)
     spread = relative.var(0, unbiased=True) if samples > 1 else torch.zeros_like(log_mean)
     return Marginal(log_mean, spread / samples)

@@ -3,7 +3,6 @@
 Shape letters: B batch, K latents, S samples of z.
 """
 
-import math
 from typing import Annotated, Literal, NamedTuple
 
 import torch
@@ -11,9 +10,8 @@ from pydantic import Field
 from torch import Tensor
 
 from vaestro.foundation.config import ByKind, Config, Widths
+from vaestro.probability.normal import log_normal
 from vaestro.probability.scale import LogVariance, ScaleConfig
-
-LOG_2PI = math.log(2 * math.pi)
 
 
 class Posterior(NamedTuple):
@@ -32,8 +30,7 @@ class Posterior(NamedTuple):
         """log q(z|x) in nats, summed over K; z: (..., B, K). A point has no density: ValueError."""
         if self.log_variance is None:
             raise ValueError("a deterministic posterior has no density")
-        squared = (z - self.mean).square() * torch.exp(-self.log_variance)
-        return -0.5 * (squared + self.log_variance + LOG_2PI).sum(-1)
+        return log_normal(z, self.mean, self.log_variance).sum(-1)
 
 
 class GaussianConfig(Config):

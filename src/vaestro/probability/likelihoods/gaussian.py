@@ -19,8 +19,7 @@ from vaestro.probability.likelihoods.likelihood import (
 )
 from vaestro.probability.likelihoods.spread import Fixed, SpreadConfig
 from vaestro.probability.likelihoods.spread_parts import build_spread, variance_floor
-
-LOG_2PI = math.log(2.0 * math.pi)
+from vaestro.probability.normal import LOG_2PI
 
 
 class GaussianConfig(Config):
