@@ -1,12 +1,13 @@
-"""Training throughput of 784-400-20 (Bernoulli, batch 100): vaestro against pythae, in one process.
+"""Training throughput of a dense, a 1-D, a 2-D and a 3-D network, the dense one beside pythae's.
 
     python -m pip install --no-deps pythae==0.1.2 && python -m pip install imageio tqdm cloudpickle
     python benchmarks/throughput.py --out benchmarks/results/throughput.json
 
-Both train the same network on the same bytes through their own public training entry points, in
-turns (A B A B ...), so that a drift of the machine's speed hits both. The share of peak compares
-the arithmetic that the step needs (the gradient to the input is not counted) with the rate of a
-large float32 matrix product measured in the same run. pythae is left out when it is not installed.
+On 784-400-20 (Bernoulli, batch 100) both train the same network on the same bytes through their
+own public training entry points, in turns (A B A B ...), so that a drift of the machine's speed
+hits both; pythae is left out when it is not installed. The share of peak compares the arithmetic
+that the step needs (the gradient to the input is not counted) with the rate of a large float32
+matrix product measured in the same round.
 """
 
 import argparse
@@ -24,19 +25,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from vaestro.data.arrays import from_array
+from networks import FAMILIES, data, operations_per_sample, recipe
 from vaestro.experiments import train as training
 from vaestro.experiments.face import Quiet
-from vaestro.experiments.recipe import Recipe
 
-BATCH, SAMPLES, WIDTH, LATENT, ELEMENTS = 100, 20_000, 400, 20, 784
-
-
-def floating_point_operations() -> int:
-    """Per sample: forward, gradients to weights, and to every layer's input but the first's."""
-    layers = [(ELEMENTS, WIDTH), (WIDTH, 2 * LATENT), (LATENT, WIDTH), (WIDTH, ELEMENTS)]
-    forward = sum(2 * a * b for a, b in layers)
-    return forward * 3 - 2 * layers[0][0] * layers[0][1]
+BATCH, WIDTH, LATENT, ELEMENTS = 100, 400, 20, 784
 
 
 def peak(seconds: float = 1.5) -> float:
@@ -53,36 +46,12 @@ def peak(seconds: float = 1.5) -> float:
     return best
 
 
-def recipe(precision: str, epochs: int) -> Recipe:
-    """The network of the comparison, trained by vaestro."""
-    network = {"kind": "dense", "widths": [WIDTH]}
-    return Recipe.parse(
-        {
-            "name": "throughput",
-            "data": "digits",
-            "split": {"validation": 0.01, "test": 0.0},
-            "model": {
-                "latent": LATENT,
-                "encoder": network,
-                "decoder": network,
-                "likelihood": "bernoulli",
-            },
-            "training": {
-                "epochs": epochs,
-                "batch_size": BATCH,
-                "precision": precision,
-                "checkpoint_seconds": 600,
-                "snapshot_epochs": 1000,
-            },
-        }
-    )
-
-
-def ours(x: np.ndarray, precision: str, epochs: int) -> float:
+def ours(name: str, precision: str, epochs: int) -> float:
     """Samples per second of `vaestro.train`: its own figure, validation and history included."""
-    data = from_array(x.reshape(-1, 1, 28, 28), name="bytes")
+    family = FAMILIES[name]
     with tempfile.TemporaryDirectory() as folder:
-        summary = training.start(recipe(precision, epochs), Path(folder) / "run", Quiet(), data)
+        run = Path(folder) / "run"
+        summary = training.start(recipe(family, precision, epochs), run, Quiet(), data(family))
     return float(summary["samples_per_second"])
 
 
@@ -159,37 +128,45 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
-    x = np.random.default_rng(0).integers(0, 256, (SAMPLES, ELEMENTS)).astype(np.uint8)
-    rows: dict[str, list[float]] = {"pythae fp32": [], "vaestro fp32": [], "vaestro bf16": []}
+    random = np.random.default_rng(0)
+    x = random.integers(0, 256, (FAMILIES["dense"].samples, ELEMENTS)).astype(np.uint8)
+    rows: dict[str, list[float]] = {f"vaestro {name} fp32": [] for name in FAMILIES}
+    rows |= {"vaestro dense bf16": [], "pythae dense fp32": []}
     peaks = []
     for _ in range(options.rounds):
         peaks.append(peak())
-        rows["vaestro fp32"].append(ours(x, "fp32", options.epochs))
-        rows["vaestro bf16"].append(ours(x, "bf16", options.epochs))
+        for name in FAMILIES:
+            rows[f"vaestro {name} fp32"].append(ours(name, "fp32", options.epochs))
+        rows["vaestro dense bf16"].append(ours("dense", "bf16", options.epochs))
         other = theirs(x, options.epochs)
         if other is not None:
-            rows["pythae fp32"].append(other)
-    needed = floating_point_operations()
-    result: dict[str, Any] = {
-        "machine": platform.processor() or platform.machine(),
-        "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
-        "network": "784-400-20-400-784, batch 100, Bernoulli, Adam",
-        "fp32_matrix_peak_gflops": spread([p / 1e9 for p in peaks]),
-        "samples_per_second": {name: spread(v) for name, v in rows.items() if v},
-    }
-    fp32 = rows["vaestro fp32"]
-    result["share_of_fp32_peak"] = spread(
-        [v * needed / p for v, p in zip(fp32, peaks, strict=True)]
-    )
-    for name in ("vaestro fp32", "vaestro bf16"):
-        pairs = zip(rows[name], rows["pythae fp32"], strict=False)
-        if ratios := [a / b for a, b in pairs]:
-            result[f"{name} / pythae"] = spread(ratios)
+            rows["pythae dense fp32"].append(other)
+    result = table(rows, peaks)
     print(json.dumps(result, indent=2))
     if options.out:
         options.out.parent.mkdir(parents=True, exist_ok=True)
         options.out.write_text(json.dumps(result, indent=2) + "\n")
+
+
+def table(rows: dict[str, list[float]], peaks: list[float]) -> dict[str, Any]:
+    """Spreads over the rounds, of ratios and shares taken round by round."""
+    result: dict[str, Any] = {
+        "machine": platform.processor() or platform.machine(),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "fp32_matrix_peak_gflops": spread([p / 1e9 for p in peaks]),
+        "samples_per_second": {name: spread(v) for name, v in rows.items() if v},
+    }
+    for name, family in FAMILIES.items():
+        needed, rates = operations_per_sample(family), rows[f"vaestro {name} fp32"]
+        shares = [rate * needed / p for rate, p in zip(rates, peaks, strict=True)]
+        result[f"share of peak, {name}"] = spread(shares)
+        result[f"operations a sample, {name}"] = needed
+    for precision in ("fp32", "bf16"):
+        pairs = zip(rows[f"vaestro dense {precision}"], rows["pythae dense fp32"], strict=False)
+        if ratios := [a / b for a, b in pairs]:
+            result[f"vaestro dense {precision} / pythae"] = spread(ratios)
+    return result
 
 
 if __name__ == "__main__":
