@@ -15,6 +15,7 @@ from vaestro.evaluation.evaluate import evaluate
 from vaestro.evaluation.likelihood import likelihoods
 from vaestro.experiments import train as training
 from vaestro.experiments.assemble import assemble
+from vaestro.experiments.run import load
 from vaestro.foundation.errors import DataError
 from vaestro.foundation.samples import Batch, SampleSpec
 from vaestro.health.baselines import constant_data_term
@@ -175,7 +176,6 @@ def test_no_model_beats_the_entropy_of_its_training_set(tmp_path: Path) -> None:
 
     recipe = small_recipe(training={"epochs": 60, "batch_size": 64, "learning_rate": 5e-3})
     training.start(recipe, tmp_path / "r", Silent(), from_array(x))
-    from vaestro.experiments.run import load
 
     record = load(tmp_path / "r").evaluate("train", samples=512)
     assert record["nll"] >= math.log(16) - 4 * record["nll_monte_carlo_error"]
@@ -232,7 +232,6 @@ def test_sampled_training_reaches_the_ppca_likelihood(tmp_path: Path) -> None:
         ],
     )
     summary = training.start(recipe, tmp_path / "r", Silent())
-    from vaestro.experiments.run import load
 
     run = load(tmp_path / "r")
     x = torch.cat([b.x for b in run.batches("train")()]).flatten(1).double()
@@ -243,3 +242,17 @@ def test_sampled_training_reaches_the_ppca_likelihood(tmp_path: Path) -> None:
         variance = float(run.vae.likelihood.std(torch.zeros(1, 1, 1, 8, 8)) ** 2)  # type: ignore[operator]
     assert variance == pytest.approx(float(values[10:].mean()), rel=0.01)
     assert summary["verdict"] == "healthy"
+
+
+def test_a_network_with_skips_says_what_goes_around_the_bottleneck(tmp_path: Path) -> None:
+    network = {"kind": "unet", "channels": [4, 8]}
+    recipe = small_recipe(model={"encoder": network, "decoder": network | {"channels": [8, 4]}})
+    summary = training.start(recipe, tmp_path / "run", Silent())
+    run = load(tmp_path / "run")
+    record = run.evaluate("validation", samples=2)
+    around = sum(record["kl_per_dimension"][recipe.model.latent :])
+    assert record["skip_term"] == pytest.approx(around)
+    assert 0 < record["skip_term"] < record["prior_term"]
+    assert summary["validation"]["skip_term"] == pytest.approx(record["skip_term"], rel=0.01)
+    vae, _ = ppca(2, 0.05)
+    assert evaluate(vae, lambda: batches(DIGITS), samples=1)["skip_term"] is None

@@ -43,7 +43,7 @@ def test_convolutions_return_to_any_size(shape: tuple[int, ...], kernel: int) ->
 @pytest.mark.parametrize(
     ("config", "shape", "message"),
     [
-        (ConvolutionConfig(channels=(4,) * 6), (1, 28, 28), "give at most 5 channels"),
+        (ConvolutionConfig(channels=(4,) * 6), (1, 28, 28), "give channels at most 5 numbers"),
         (ConvolutionConfig(kernel=9), (1, 8, 8), "kernel=9 is larger .* give at most 8"),
         (ConvolutionConfig(), (64,), "use a dense network"),
     ],

@@ -36,7 +36,8 @@ def evaluate(
 def _prose(record: dict[str, object]) -> str:
     names = ("elbo", "nll", "data_term", "prior_term", "mse", "live_dimensions")
     more = ("mutual_information", "prior_mismatch", "bits_per_dimension", "n")
-    rows = [(name, record[name]) for name in (*names, *more)]
+    skips = ("skip_term",) if record["skip_term"] is not None else ()
+    rows = [(name, record[name]) for name in (*names, *skips, *more)]
     lines = [f"{name:>20}  {_shown(value)}" for name, value in rows]
     if record["mutual_information_cap"] is not None:
         cap = _shown(record["mutual_information_cap"])

@@ -14,6 +14,7 @@ from vaestro.foundation.randomness import Stream, generator
 from vaestro.foundation.samples import Batch, Given
 from vaestro.metrics.aggregate import surgery
 from vaestro.metrics.live import live_dimensions
+from vaestro.models.levels import skip_nats
 from vaestro.models.vae import VAE
 
 SURGERY_SAMPLES = 2000
@@ -39,7 +40,8 @@ def evaluate(
 
     elbo at beta 1 (higher is better, at most -nll); nll importance-weighted with `samples` draws,
     its standard error over the split and its Monte Carlo error; bits_per_dimension for discrete
-    likelihoods; mse per element in natural units; mutual_information and prior_mismatch;
+    likelihoods; skip_term the nats of the prior term that go around the bottleneck, of a network
+    with skips; mse per element in natural units; mutual_information and prior_mismatch;
     conditioning as `evaluation.conditioning` has it, of a conditional model with a `trial`.
     Raises DataError for an empty split.
     """
@@ -81,6 +83,7 @@ def _record(
         else None,
         "data_term": data_term,
         "prior_term": prior_term,
+        "skip_term": skip_nats(vae.head.latents, encoded.kl.double().mean(0)),
         "mse": float(figures.squared_error.mean()),
         "live_dimensions": live_dimensions(encoded.kl.double().mean(0)),
         "kl_per_dimension": encoded.kl.double().mean(0).tolist(),

@@ -1,9 +1,11 @@
 """Where information goes over from encoder to decoder: the shapes of each level's latents.
 
-Shape letters: L latents at a place.
+Shape letters: K latents in all, L latents at a place.
 """
 
 from math import prod
+
+from torch import Tensor
 
 from vaestro.foundation.errors import RecipeError
 from vaestro.models.config import ModelConfig
@@ -26,6 +28,14 @@ def latent_shapes(config: ModelConfig, encoder: Encoder) -> tuple[Shape, ...]:
             "none; give a convolution without dense layers (model.encoder.dense=[])"
         )
     return ((config.latent, *bottleneck[1:]), *around)
+
+
+def skip_nats(latents: tuple[Shape, ...], kl: Tensor) -> float | None:
+    """The nats that go around the bottleneck: of the mean KL (K,), all but the first level's.
+
+    None for a network without skips.
+    """
+    return float(kl[prod(latents[0]) :].sum()) if len(latents) > 1 else None
 
 
 def features_told(

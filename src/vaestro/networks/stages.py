@@ -59,8 +59,9 @@ def grid_sizes(shape: tuple[int, ...], config: StageConfig) -> list[tuple[int, .
     for stage in range(len(config.channels)):
         if min(sizes[-1]) < 2:
             raise RecipeError(
-                f"{len(config.channels)} stages halve the grid {shape[1:]} too often; "
-                f"give at most {stage} channels"
+                f"{len(config.channels)} numbers of channels make as many stages, and each halves "
+                f"the grid {shape[1:]}, which can be halved {stage} times; give channels at most "
+                f"{stage} numbers"
             )
         sizes.append(tuple((n + 2 * padding - config.kernel) // 2 + 1 for n in sizes[-1]))
     return sizes

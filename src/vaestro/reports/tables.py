@@ -124,6 +124,7 @@ QUANTITIES = (
     ("bits_per_dimension", "Bits per dimension", "bits"),
     ("data_term", "Data term", "nats per sample"),
     ("prior_term", "Prior term", "nats per sample"),
+    ("skip_term", "Prior term around the bottleneck", "nats per sample"),
     ("mse", "Mean squared error", "per element"),
     ("model_space_data_term", "Data term in model space", "nats per sample"),
     ("model_space_mse", "Mean squared error in model space", "per component"),

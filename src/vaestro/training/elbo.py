@@ -11,6 +11,7 @@ from torch import Tensor
 
 from vaestro.foundation.randomness import Stream, generator
 from vaestro.foundation.samples import Batch
+from vaestro.models.levels import skip_nats
 from vaestro.models.vae import VAE, Pass
 from vaestro.probability import beta as weighting
 from vaestro.probability.beta import BetaState
@@ -70,8 +71,9 @@ class ElboTask:
         """The objective over a split at full beta, with the same noise at every call.
 
         `mse` is the mean squared error per element, in natural units, through the posterior mean;
-        where the transform reduces, `model_space_mse` and `model_space_data_term` tell what the
-        model was given to do.
+        `skip_term` the part of the prior term that goes around the bottleneck, of a network with
+        skips; where the transform reduces, `model_space_mse` and `model_space_data_term` tell what
+        the model was given to do.
         """
         count = 0
         nats, label, other, kl = (
@@ -93,6 +95,9 @@ class ElboTask:
             terms = self._labelled(terms, label / count)
         figures = figures_of(terms)
         figures |= {"beta": float(beta), "mse": float(other[0] / count)}
+        around = skip_nats(self.vae.head.latents, kl / count)
+        if around is not None:
+            figures["skip_term"] = around
         if self.vae.transform.reduces:
             figures["model_space_mse"] = float(other[1] / count)
             figures["model_space_data_term"] = -float(other[2] / count)
