@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
+import vaestro
 from tests.conftest import Silent, small_recipe
 from tests.test_resume import assert_same_run, train_killed, train_straight, unchanged
 from vaestro.experiments import train as training
@@ -16,15 +18,8 @@ from vaestro.experiments.assemble import assemble
 from vaestro.experiments.recipe import Recipe, apply
 from vaestro.foundation.errors import RecipeError
 from vaestro.foundation.samples import Given
-from vaestro.probability.beta import Capacity
-from vaestro.probability.importance_objective import ImportanceConfig
-from vaestro.probability.objective import ObjectiveConfig
 from vaestro.probability.posterior import Posterior
-from vaestro.probability.priors.adversarial import (
-    Adversarial,
-    AdversarialConfig,
-    require_weighable,
-)
+from vaestro.probability.priors.adversarial import Adversarial, AdversarialConfig
 from vaestro.probability.priors.shapes import PetalsConfig, SwissRollConfig, build_shape, turned
 from vaestro.training.plan import choose
 from vaestro.training.step import Stepper
@@ -47,7 +42,8 @@ def prior_of(latent: int = 2, labels: int = 0, **fields: Any) -> Adversarial:
 
 def opinionated(prior: Adversarial) -> Adversarial:
     """With a last layer that is not 0, so that gradients pass through it."""
-    torch.nn.init.normal_(prior.discriminator.last.weight, generator=random(5))
+    last = prior.discriminator.last
+    torch.nn.init.normal_(last.weight, std=1 / last.rate, generator=random(5))
     return prior
 
 
@@ -84,11 +80,11 @@ SHAPES: list[dict[str, Any]] = [
 @pytest.mark.parametrize("fields", SHAPES, ids=str)
 def test_density_integrates_to_one_and_fits_the_draws(fields: dict[str, Any]) -> None:
     prior = prior_of(**fields)
-    ticks = torch.linspace(-6, 6, 241)
+    ticks = torch.linspace(-4.5, 4.5, 181)
     grid = torch.cartesian_prod(ticks, ticks)
     cell = float(ticks[1] - ticks[0]) ** 2
     labels = prior.shape.centres.shape[0]
-    for label in [None, *range(labels)] if prior.by_label else [None]:
+    for label in [None, 0, labels - 1] if prior.by_label else [None]:
         given = Given(None if label is None else torch.full((len(grid),), label))
         density = prior.log_prob(grid, given).exp()
         assert float(density.sum()) * cell == pytest.approx(1.0, abs=2e-3)
@@ -167,8 +163,15 @@ def test_estimate_between_agrees_with_the_integral() -> None:
     m = (p + q) / 2
     exact = float(np.trapezoid(p * np.log(p / m) + q * np.log(q / m), x) / 2)
     shift = torch.tensor([1.0, 0.0])
-    found = taught(prior_of(), lambda seed: normal(256, 2, seed=seed) + shift)
+
+    def shifted(seed: int) -> Tensor:
+        return normal(256, 2, seed=seed) + shift
+
+    found = taught(prior_of(penalty=0.0), shifted)
     assert found == pytest.approx(exact, abs=0.015)
+    # steepness costs: the estimate stays a lower bound, and loses most of it to a heavy penalty
+    assert taught(prior_of(penalty=10.0), shifted, 300) < 0.3 * found
+    assert 0.7 * found < taught(prior_of(), shifted) < exact + 0.015
 
 
 def test_labels_tell_apart_what_the_whole_does_not() -> None:
@@ -182,13 +185,14 @@ def test_labels_tell_apart_what_the_whole_does_not() -> None:
     label = torch.arange(256) % 2
     assert abs(taught(prior_of(), halves)) < 0.02
     exact = 0.75 * math.log(4 / 3)
-    assert taught(prior_of(labels=2), halves, 600, label) == pytest.approx(exact, abs=0.03)
+    told = prior_of(labels=2, penalty=0.0)
+    assert taught(told, halves, 600, label) == pytest.approx(exact, abs=0.03)
 
 
 @pytest.mark.parametrize("pull", ["js", "kl"])
 def test_the_encoder_minimises_what_the_discriminator_maximises(pull: str) -> None:
     """By hand: the logit a of codes, w = 1 / B. js: d/dz = -w sigmoid(a) a' / 2; kl: -w a'."""
-    prior = opinionated(prior_of(pull=pull))
+    prior = opinionated(prior_of(pull=pull, penalty=0.0))
     noise, z = normal(6, 2), normal(6, 2, seed=1).requires_grad_()
     value = estimate(prior, z, noise).sum(1).mean()
     value.backward()
@@ -200,7 +204,7 @@ def test_the_encoder_minimises_what_the_discriminator_maximises(pull: str) -> No
     torch.testing.assert_close(ours, -(weight.detach()[:, None] * slope) / 6)
 
     lesson = prior.lesson(z, Given(), noise).mean()
-    assert float(lesson) == pytest.approx(math.log(2) - float(value), abs=1e-6)
+    assert lesson.item() == pytest.approx(math.log(2) - value.item(), abs=1e-6)
     lesson.backward()
     assert z.grad is None
     real, codes = prior.discriminator(noise, None, True), prior.discriminator(z, None, True)
@@ -209,6 +213,29 @@ def test_the_encoder_minimises_what_the_discriminator_maximises(pull: str) -> No
         prior.parameters(), torch.autograd.grad(js, list(prior.parameters())), strict=True
     ):
         torch.testing.assert_close(parameter.grad, -up, atol=1e-6, rtol=1e-4)  # reversed
+
+
+@pytest.mark.parametrize("labels", [0, LABELS])
+def test_the_lesson_costs_the_slope_at_draws_of_the_prior(labels: int) -> None:
+    """The slope is autograd's, and so is what the weights learn from it (twice differentiated)."""
+    shape = "petals" if labels else "standard-normal"
+    prior = opinionated(prior_of(labels=labels, rate=0.7, shape=shape, penalty=0.6))
+    label = torch.arange(6) % LABELS if labels else None
+    z, noise, given = normal(6, 2, seed=1), normal(6, 2), Given(label)
+    draws = prior.shape.drawn(noise, label).requires_grad_()
+    logit = prior.discriminator(draws, label, True)
+    (slope,) = torch.autograd.grad(logit.sum(), draws, create_graph=True)
+    torch.testing.assert_close(prior.discriminator.slope(draws.detach(), label), slope)
+    cost = 0.3 * slope.square().sum(1)
+    whole = prior.lesson(z, given, noise)
+    prior.penalty = 0.0
+    extra = whole - prior.lesson(z, given, noise)
+    torch.testing.assert_close(extra, cost)
+    weights = [p for n, p in prior.named_parameters() if n.endswith("weight")]
+    ours, theirs = (torch.autograd.grad(v.sum(), weights, retain_graph=True) for v in (extra, cost))
+    for one, other in zip(ours, theirs, strict=True):
+        assert float(other.abs().max()) > 0
+        torch.testing.assert_close(one, other)
 
 
 def test_no_dimension_bears_more_than_another() -> None:
@@ -224,8 +251,6 @@ def test_the_discriminator_steps_at_its_rate() -> None:
     for rate in (1.0, 0.25, 4.0):
         prior = opinionated(prior_of(rate=rate))
         layers = [*prior.discriminator.hidden, prior.discriminator.last]
-        with torch.no_grad():
-            prior.discriminator.last.weight.div_(rate)
         before = [layer.rate * layer.weight.detach().clone() for layer in layers]
         optimiser = torch.optim.Adam(prior.parameters(), 1e-3, eps=1e-12)
         prior.lesson(normal(64, 2) + 1, Given(), normal(64, 2, seed=1)).mean().backward()
@@ -260,7 +285,17 @@ def adversarial(beta: float = 0.0, **fields: Any) -> Recipe:
                 "prior": {"kind": "adversarial", **fields},
             },
             "objective": {"beta": beta},
-            "training": {"epochs": 100, "batch_size": 56, "learning_rate": 3e-3, "threads": 1},
+            "training": {
+                "epochs": 300,
+                "batch_size": 56,
+                "learning_rate": {
+                    "kind": "cosine",
+                    "start": 3e-3,
+                    "end": 1e-5,
+                    "length": "1.0 of run",
+                },
+                "threads": 1,
+            },
         }
     )
 
@@ -290,27 +325,33 @@ def energy_distance(left: Tensor, right: Tensor) -> float:
     return float(2 * across.mean() - within)
 
 
+@pytest.mark.slow
 def test_codes_become_draws_of_the_gaussian() -> None:
-    """Against the same autoencoder at beta 0: by the energy distance, by moments, by the figure."""
-    free, _, unled = codes_after(adversarial(0.0))
-    codes, _, led = codes_after(adversarial(1.0))
+    """Against the same autoencoder at beta 0: by the energy distance, by moments, by the figure.
+
+    Data of 48 numbers weigh about as much as 10 times a divergence of at most ln 2 nats.
+    """
+    free, _, unled = codes_after(apply(adversarial(0.0), ["training.epochs=100"]))
+    codes, _, led = codes_after(adversarial(10.0))
     target = normal(2000, 2)
     apart, close = energy_distance(free, target), energy_distance(codes, target)
-    assert close < 0.1 * apart
-    assert close < 0.15
-    assert float(codes.mean(0).abs().max()) < 0.4
-    assert float((codes.std(0) - 1).abs().max()) < 0.35
+    assert close < 0.15 * apart
+    assert close < 0.1
+    assert float(codes.mean(0).abs().max()) < 0.25
+    assert float((codes.std(0) - 1).abs().max()) < 0.3
     assert float((codes.norm(dim=1) < 3).float().mean()) > 0.97
-    assert led["prior_term"] < unled["prior_term"] - 0.1
-    assert led["mse"] < 0.5 * 1.0  # of a variance of 1: it still tells streamlines apart
+    assert unled["prior_term"] > 0.3
+    assert abs(led["prior_term"]) < 0.1
+    assert led["mse"] < 0.1 * 1580  # mm^2, of the data's variance: it still tells them apart
 
 
+@pytest.mark.slow
 def test_each_label_lies_at_its_own_petal() -> None:
-    recipe = adversarial(1.0, labels=True, shape={"kind": "petals", "distance": 3.0})
+    recipe = adversarial(10.0, labels=True, shape={"kind": "petals", "distance": 3.0})
     codes, labels, _ = codes_after(recipe)
     centres = build_shape(PetalsConfig(distance=3.0), 2, 7).centres[:, 0]
     nearest = torch.cdist(codes, centres).argmin(1)
-    assert float((nearest == labels).float().mean()) > 0.9
+    assert float((nearest == labels).float().mean()) > 0.95
 
 
 def test_batches_hold_several_labels() -> None:
@@ -356,8 +397,8 @@ def test_the_lesson_is_no_part_of_the_loss_and_heeds_no_beta() -> None:
         opinionated(parts.vae.prior)  # type: ignore[arg-type]
         state = parts.fresh_state()
         terms = parts.task.terms(parts.stream.batch(0), state.control, 0)
-        expected = float(terms.data_term) + beta * float(terms.prior_term)
-        assert float(terms.loss) == pytest.approx(expected, rel=1e-6)
+        expected = terms.data_term.item() + beta * terms.prior_term.item()
+        assert terms.loss.item() == pytest.approx(expected, rel=1e-6)
         terms.loss.backward()
         gradients.append([p.grad for p in parts.vae.prior.parameters()])
     for low, high in zip(*gradients, strict=True):
@@ -421,21 +462,65 @@ def test_labels_are_asked_for() -> None:
         prior_of().divergence(Posterior(normal(3, 2), None), normal(3, 2))
     recipe = small_recipe(
         data={"kind": "molecules", "size": 6, "samples": 400, "molecules": 12},
-        model={"posterior": "deterministic", "prior": {"kind": "adversarial", "labels": True}},
+        model={
+            "posterior": "deterministic",
+            "likelihood": {"kind": "gaussian"},
+            "prior": {"kind": "adversarial", "labels": True},
+        },
     )
     with pytest.raises(RecipeError, match="labelled data"):
         assemble(recipe, choose(recipe.training))
 
 
 @pytest.mark.parametrize(
-    "objective",
-    [ImportanceConfig(), ObjectiveConfig(free_bits=0.1), ObjectiveConfig(beta=Capacity())],
+    ("objective", "words"),
+    [
+        ({"kind": "iwae"}, "give objective.kind=elbo"),
+        ({"free_bits": 0.1}, "give objective.free_bits=0"),
+        ({"beta": {"kind": "capacity"}}, "give objective.beta a number or a schedule"),
+    ],
     ids=["iwae", "free bits", "capacity"],
 )
-def test_objectives_that_cannot_weigh_it_are_refused(objective: Any) -> None:
-    with pytest.raises(ValueError, match=r"codes as a whole.*; give objective"):
-        require_weighable(objective)
+def test_objectives_that_cannot_weigh_it_are_refused(objective: Any, words: str) -> None:
+    values = adversarial().plain() | {"objective": objective}
+    with pytest.raises(RecipeError, match=rf"codes as a whole.*{words}") as caught:
+        Recipe.parse(values)
+    assert "\n" not in str(caught.value)
 
 
-def test_other_objectives_can_weigh_it() -> None:
-    require_weighable(ObjectiveConfig(beta=3.0, reduction="mean"))  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    "objective",
+    [{"beta": 3, "reduction": "mean"}, {"beta": "linear"}, {"beta": {"kind": "geco", "target": 9}}],
+    ids=str,
+)
+def test_other_objectives_can_weigh_it(objective: Any) -> None:
+    assert Recipe.parse(adversarial().plain() | {"objective": objective})
+
+
+@pytest.mark.parametrize("fields", [{}, {"labels": True, "shape": "petals"}], ids=str)
+def test_a_run_samples_encodes_and_evaluates(fields: dict[str, Any], tmp_path: Path) -> None:
+    recipe = apply(adversarial(10.0, **fields), ["training.epochs=2"])
+    training.start(recipe, tmp_path / "r", Silent())
+    run = vaestro.load(tmp_path / "r")
+    assert run.sample(5).shape == (5, 3, 16)
+    record, encoded = run.evaluate("test"), run.encode("test")
+    assert record["prior_term"] <= math.log(2)
+    assert float(encoded.kl.sum(1).mean()) == pytest.approx(record["prior_term"], abs=1e-5)
+    assert (record["elbo"], record["nll"], encoded.log_variance) == (None, None, None)
+    stored = np.asarray(load_file(tmp_path / "r" / "model" / "model.safetensors").keys())
+    assert not any("shape" in name for name in stored.tolist())
+
+
+def test_a_label_of_a_conditional_model_is_drawn_from_its_petal(tmp_path: Path) -> None:
+    recipe = apply(
+        adversarial(1.0, labels=True, shape={"kind": "petals", "distance": 9.0}),
+        ["training.epochs=1", "model.condition=labels"],
+    )
+    training.start(recipe, tmp_path / "r", Silent())
+    run = vaestro.load(tmp_path / "r")
+    drawn: list[Tensor] = []
+    run.vae.decoder.register_forward_hook(lambda m, inputs, out: drawn.append(inputs[0][0]))
+    run.sample(40, label=2)
+    assert isinstance(run.vae.prior, Adversarial)
+    centres = run.vae.prior.shape.centres[:, 0]
+    assert bool((torch.cdist(torch.cat(drawn), centres).argmin(1) == 2).all())

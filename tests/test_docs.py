@@ -1,9 +1,11 @@
 """The README's code blocks do what they say."""
 
+import os
 import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from vaestro.foundation.config import read_yaml
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 DATA = (ROOT / "docs" / "data.md").read_text()
+FORECAST = (ROOT / "docs" / "forecast.md").read_text()
 MODELS = (ROOT / "docs" / "models.md").read_text()
 
 
@@ -45,13 +48,47 @@ def test_the_python_block_runs(tmp_path: Path) -> None:
     assert "The run is healthy" in done.stdout
 
 
+def run_python(folder: Path, *arguments: str) -> str:
+    """What Python prints in `folder`, whose modules it finds as if they were installed."""
+    paths = [str(folder), os.environ.get("PYTHONPATH", "")]
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_networks_of_ones_own_run(tmp_path: Path) -> None:
+    """The page's blocks in order: a package and its recipe, used from Python, then installed."""
+    package, *rest = blocks("python", MODELS)
+    (tmp_path / "my_package").mkdir()
+    (tmp_path / "my_package" / "networks.py").write_text(package)
+    (recipe,), (installed,) = blocks("yaml", MODELS), blocks("toml", MODELS)
+    (tmp_path / "mine.yaml").write_text(recipe)
+    assert Recipe.parse(read_yaml(recipe, "the page")).model.encoder.kind == "part"
+    assert run_python(tmp_path, "-c", "\n".join(rest)) == "(4, 1, 8, 8)\n270\n"
+    info = tmp_path / "my_package-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: my-package\nVersion: 1\n")
+    ((group, names),) = tomllib.loads(installed)["project"]["entry-points"].items()
+    lines = [f"[{group}]", *(f"{name} = {place}" for name, place in names.items())]
+    (info / "entry_points.txt").write_text("\n".join(lines))
+    run_python(tmp_path, "-m", "vaestro", "train", "mine.yaml", "--run", "runs/installed")
+    assert (tmp_path / "runs" / "installed" / "model").is_dir()
+
+
 def test_every_kind_is_named() -> None:
     for line in ("bernoulli", "geco", "mean-batch-sum", "standardise", "discretised-logistic"):
         assert line in README
 
 
 def test_every_command_exists() -> None:
-    written = commands() + commands(DATA) + commands(MODELS)
+    written = commands() + commands(DATA) + commands(MODELS) + commands(FORECAST)
     assert {words[1] for words in written} <= {*COMMANDS, "data"}
 
 
@@ -62,7 +99,8 @@ def test_every_source_has_its_row() -> None:
 
 
 def test_links_lead_somewhere() -> None:
-    for page in ("README.md", "CONTRIBUTING.md", "docs/data.md", "docs/models.md"):
+    pages = [*(path.relative_to(ROOT) for path in ROOT.glob("docs/*.md"))]
+    for page in ("README.md", "CONTRIBUTING.md", *pages):
         for target in re.findall(r"\]\(([^)#]+)\)", (ROOT / page).read_text()):
             assert target.startswith("http") or ((ROOT / page).parent / target).exists(), target
 
@@ -89,6 +127,18 @@ def test_the_tour_runs(tmp_path: Path, real_data: Path) -> None:
         assert (tmp_path / "runs" / run / "report.html").stat().st_size > 10_000
 
 
+def test_the_forecast_in_python(tmp_path: Path) -> None:
+    (text,) = blocks("python", FORECAST)
+    printed = run_python(tmp_path, "-c", text).splitlines()
+    assert printed[0].startswith("ok (") and printed[0].endswith(" 1")
+    assert printed[1] == "objective.reduction=sum"
+
+
+@pytest.mark.slow
+def test_the_page_on_the_forecast_runs(tmp_path: Path, real_data: Path) -> None:
+    run_all(FORECAST, tmp_path, real_data)
+
+
 @pytest.mark.slow
 def test_the_page_on_data_runs(tmp_path: Path, real_data: Path) -> None:
     run_all(DATA, tmp_path, real_data)
@@ -99,5 +149,5 @@ def test_the_page_on_data_runs(tmp_path: Path, real_data: Path) -> None:
 @pytest.mark.slow
 def test_the_page_on_models_runs(tmp_path: Path, real_data: Path) -> None:
     run_all(MODELS, tmp_path, real_data)
-    for name in ("long.trk", "sevens.png"):
+    for name in ("long.trk", "sevens.png", "shaped.png", "threes.png"):
         assert (tmp_path / name).stat().st_size > 1000

@@ -9,12 +9,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from safetensors.torch import load_file
+from torch import Tensor, nn
 
 from tests.conftest import Silent, small_recipe, updated
 from vaestro.experiments import train as training
 from vaestro.experiments.recipe import Recipe
 from vaestro.foundation.config import leaves
+from vaestro.models.build import Guests
+from vaestro.networks import registry
 
 GAUSSIAN = {"kind": "gaussian"}
 CONVOLUTION = {"kind": "convolution", "channels": [4], "normalisation": "batch"}
@@ -23,6 +27,76 @@ BACK = {"kind": "convolution", "channels": [4], "normalisation": "batch"}
 UNET = {"kind": "unet", "channels": [4, 8]}
 FINTA = {"kind": "finta", "channels": [4, 8]}
 LAYERS: dict[str, Any] = {"kind": "layers", "layers": [{"dense": 9}]}
+ADVERSARIAL: dict[str, Any] = {
+    "latent": 2,
+    "posterior": {"kind": "deterministic"},
+    "prior": {"kind": "adversarial"},
+}
+
+
+class Own(nn.Module):
+    """An encoder of the user's (B, 2, 4): features, or the mean and the raw scale of 4 latents."""
+
+    def __init__(self, shape: tuple[int, ...], gain: float = 1.0) -> None:
+        super().__init__()
+        self.layer, self.gain = nn.Linear(64, 8), gain
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.gain * self.layer(x.flatten(1)).unflatten(1, (2, 4))
+        return out
+
+
+class OwnDecoder(nn.Module):
+    """A decoder of the user's."""
+
+    def __init__(
+        self, latent: tuple[int, ...], shape: tuple[int, ...], outputs: int, gain: float = 1.0
+    ) -> None:
+        super().__init__()
+        self.layer, self.gain = nn.Linear(latent[0], 64 * outputs), gain
+
+    def forward(self, z: Tensor) -> Tensor:
+        out: Tensor = self.gain * self.layer(z)
+        return out
+
+
+PART = {"kind": "part", "name": "own", "options": {"gain": 0.9}}
+PART_DECODER = {"kind": "part", "name": "own-decoder", "options": {"gain": 0.9}}
+
+
+@pytest.fixture(autouse=True)
+def own_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The registry that the recipes name parts of, and the files of weights."""
+    parts = {"own": Own, "own-decoder": OwnDecoder, "tanh": Tanh, "tanh-decoder": TanhDecoder}
+    monkeypatch.setattr(registry, "_REGISTERED", parts)
+    monkeypatch.chdir(tmp_path)
+    torch.manual_seed(0)
+    torch.save(Own((1, 8, 8)).state_dict(), "encoder.pt")
+    torch.save(OwnDecoder((4,), (1, 8, 8), 1).state_dict(), "decoder.pt")
+
+
+class Tanh(Own):
+    """Another part of the same shape."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x).tanh()
+
+
+class TanhDecoder(OwnDecoder):
+    """Another part of the same shape."""
+
+    def forward(self, z: Tensor) -> Tensor:
+        return super().forward(z).tanh()
+
+
+def guests_of(recipe: Recipe) -> Guests:
+    """The modules that Python gives for networks of `kind: given`, always with the same weights."""
+    torch.manual_seed(1)
+    made = Own((1, 8, 8)), OwnDecoder((4,), (1, 8, 8), 1)
+    sides = (recipe.model.encoder, recipe.model.decoder)
+    given = (m if s.kind == "given" else None for m, s in zip(made, sides, strict=True))
+    return Guests(*given)
+
 
 # base changes -> the mutations of single fields that must each change the run
 MUTATIONS: list[tuple[dict[str, Any], list[dict[str, Any]]]] = [
@@ -116,6 +190,60 @@ MUTATIONS: list[tuple[dict[str, Any], list[dict[str, Any]]]] = [
     (
         {"model": {"prior": {"kind": "mixture"}}},
         [{"model": {"prior": {"components": 3}}}, {"model": {"prior": {"spread": 0.3}}}],
+    ),
+    (
+        {"model": ADVERSARIAL},
+        [
+            {"model": {"prior": {"shape": {"kind": "petals", "components": 3}}}},
+            {"model": {"prior": {"shape": {"kind": "swiss-roll"}}}},
+            {"model": {"prior": {"labels": True}}},
+            {"model": {"prior": {"widths": [5]}}},
+            {"model": {"prior": {"rate": 2}}},
+            {"model": {"prior": {"penalty": 1}}},
+            {"model": {"prior": {"pull": "js"}}},
+        ],
+    ),
+    (
+        {
+            "model": ADVERSARIAL
+            | {"prior": {"kind": "adversarial", "shape": {"kind": "petals", "components": 3}}}
+        },
+        [
+            {"model": {"prior": {"shape": {"components": 4}}}},
+            {"model": {"prior": {"shape": {"distance": 3}}}},
+            {"model": {"prior": {"shape": {"along": 0.3}}}},
+            {"model": {"prior": {"shape": {"across": 0.3}}}},
+        ],
+    ),
+    (
+        {"model": ADVERSARIAL | {"prior": {"kind": "adversarial", "shape": "swiss-roll"}}},
+        [
+            {"model": {"prior": {"shape": {"kind": "swiss-roll", "radius": 2}}}},
+            {"model": {"prior": {"shape": {"kind": "swiss-roll", "turns": 3}}}},
+            {"model": {"prior": {"shape": {"kind": "swiss-roll", "thickness": 0.3}}}},
+        ],
+    ),
+    (
+        {"model": {"encoder": PART, "decoder": PART_DECODER}},
+        [
+            {"model": {"encoder": {"name": "tanh"}}},
+            {"model": {"encoder": {"options": {"gain": 0.8}}}},
+            {"model": {"encoder": {"weights": "encoder.pt"}}},
+            {"model": {"encoder": {"frozen": True}}},
+            {"model": {"encoder": {"gives": "posterior"}}},
+            {"model": {"decoder": {"name": "tanh-decoder"}}},
+            {"model": {"decoder": {"options": {"gain": 0.8}}}},
+            {"model": {"decoder": {"weights": "decoder.pt"}}},
+            {"model": {"decoder": {"frozen": True}}},
+        ],
+    ),
+    (
+        {"model": {"encoder": {"kind": "given"}, "decoder": {"kind": "given"}}},
+        [
+            {"model": {"encoder": {"frozen": True}}},
+            {"model": {"encoder": {"gives": "posterior"}}},
+            {"model": {"decoder": {"frozen": True}}},
+        ],
     ),
     ({"objective": {"kind": "iwae"}}, [{"objective": {"samples": 2}}]),
     (
@@ -410,7 +538,7 @@ SINGLE = [(base, change) for base, changes in MUTATIONS for change in changes]
 
 
 def fingerprint(recipe: Recipe, root: Path) -> dict[str, Any]:
-    training.start(recipe, root, Silent())
+    training.start(recipe, root, Silent(), guests=guests_of(recipe))
     weights = load_file(root / "model" / "model.safetensors")
     manifest = json.loads((root / "manifest.json").read_text())
     return {
@@ -448,6 +576,9 @@ ELSEWHERE = {
     "about",  # shown by `vaestro recipes`: tests/test_cli.py
     "model.encoder.upsampling",  # the decoder's alone, refused in an encoder: tests/test_finta.py
     "model.encoder.output_activation",  # the same: tests/test_explicit.py
+    "model.encoder.module",  # the name by which a module is asked for again: tests/test_parts.py
+    "model.decoder.module",  # the same
+    "model.decoder.gives",  # an encoder's alone, refused in a decoder: tests/test_parts.py
     "training.device",  # refused when it is not here: tests/test_plan.py
     "training.compile",  # the compiled graph: tests/test_plan.py
     "training.checkpoint_seconds",  # the clock: tests/test_plan.py

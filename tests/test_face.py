@@ -17,7 +17,8 @@ Y = load_digits().target
 
 
 def test_the_face_is_pinned() -> None:
-    names = ["VAE", "Recipe", "Run", "UserError", "VaestroError", "load", "part", "train"]
+    faces = ["VAE", "Recipe", "Run", "UserError", "VaestroError"]
+    names = [*faces, "diagnose", "forecast", "load", "part", "train"]
     assert vaestro.__all__ == names
     assert all(hasattr(vaestro, name) for name in names)
     with pytest.raises(AttributeError):

@@ -585,7 +585,7 @@ class TestPage:
 
     def test_text_from_the_folder_is_escaped(self, run: Path) -> None:
         (run / "events.jsonl").write_text(
-            json.dumps({"step": 7, "kind": "exploding", "message": "<img src=x onerror=y>"}) + "\n"
+            json.dumps({"step": 7, "kind": "exploding", "sentence": "<img src=x onerror=y>"}) + "\n"
         )
         text, page = page_of(run)
         assert "digits &lt;script&gt;alert(1)&lt;/script&gt;" in text

@@ -74,6 +74,10 @@ POSTERIORS: list[dict[str, Any]] = [
     {"kind": "gaussian", "scale": {"kind": kind}}
     for kind in ("log-variance", "log-std", "softplus", "linear")
 ] + [{"kind": "deterministic"}, {"kind": "gaussian", "epsilon_std": 0.3}]
+PRIORS: list[dict[str, Any]] = [
+    {"posterior": "deterministic", "prior": {"kind": "adversarial"}},
+    {"posterior": "deterministic", "prior": {"kind": "adversarial", "labels": True, "pull": "js"}},
+]
 NETWORKS: list[dict[str, Any]] = [
     {"kind": "dense", "widths": [16, 16], "normalisation": "batch", "dropout": 0.2},
     {"kind": "dense", "widths": [16, 16], "normalisation": "group", "residual": True},
@@ -96,6 +100,7 @@ BETAS: list[Any] = [
 CASES: list[dict[str, Any]] = [
     *({"model": {"likelihood": one}} for one in LIKELIHOODS),
     *({"model": {"posterior": one}} for one in POSTERIORS),
+    *({"model": one} for one in PRIORS),
     *({"model": {"encoder": one, "decoder": one}} for one in NETWORKS),
     *({"training": one} for one in TRAININGS),
     *({"objective": {"beta": one}} for one in BETAS),

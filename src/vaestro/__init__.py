@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from vaestro.estimator import VAE
     from vaestro.experiments.face import train
+    from vaestro.experiments.forecast import forecast
     from vaestro.experiments.recipe import Recipe
     from vaestro.experiments.run import Run, load
     from vaestro.foundation.errors import UserError, VaestroError
+    from vaestro.health.diagnosis.diagnose import diagnose
     from vaestro.networks.registry import part
 
 _HOMES = {
@@ -20,12 +22,25 @@ _HOMES = {
     "Run": "vaestro.experiments.run",
     "UserError": "vaestro.foundation.errors",
     "VaestroError": "vaestro.foundation.errors",
+    "diagnose": "vaestro.health.diagnosis.diagnose",
+    "forecast": "vaestro.experiments.forecast",
     "load": "vaestro.experiments.run",
     "part": "vaestro.networks.registry",
     "train": "vaestro.experiments.face",
 }
 
-__all__ = ["VAE", "Recipe", "Run", "UserError", "VaestroError", "load", "part", "train"]
+__all__ = [
+    "VAE",
+    "Recipe",
+    "Run",
+    "UserError",
+    "VaestroError",
+    "diagnose",
+    "forecast",
+    "load",
+    "part",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -6,6 +6,8 @@ from cyclopts import App, CycloptsError
 
 COMMANDS = {
     "train": "vaestro.cli.train:train",
+    "forecast": "vaestro.cli.forecast:forecast",
+    "doctor": "vaestro.cli.doctor:doctor",
     "evaluate": "vaestro.cli.evaluate:evaluate",
     "reconstruct": "vaestro.cli.reconstruct:reconstruct",
     "sample": "vaestro.cli.sample:sample",
@@ -18,6 +20,8 @@ COMMANDS = {
 }
 HELP = {
     "train": "Train a recipe into a run folder, or go on with one (--resume).",
+    "forecast": "Tell before training whether a recipe can work, and why.",
+    "doctor": "Tell what is wrong with a trained run, and what to change.",
     "evaluate": "Measure a run on a split: ELBO, NLL, both terms, latent space.",
     "reconstruct": "Write originals and reconstructions to a file.",
     "sample": "Write samples from the prior to a file.",

@@ -26,7 +26,8 @@ class TerminalDisplay:
         self._shown_at = 0.0
 
     def started(self, assembly: Assembly, step: int) -> None:
-        """Say what is about to be trained and open the bar."""
+        """Say what is about to be trained and open the bar, in the place of an earlier one."""
+        self.close()
         self.total, self.latent = assembly.horizon.steps, assembly.vae.latent
         parameters = sum(p.numel() for p in assembly.vae.parameters())
         data = assembly.material
@@ -84,6 +85,7 @@ class TerminalDisplay:
         """Take the bar away."""
         if self.progress is not None:
             self.progress.stop()
+            self.progress = None
 
     def _figures(self) -> str:
         newest = self.latest.get("train") or self.latest.get("validation")

@@ -18,8 +18,9 @@ from vaestro.data.split import Split, split
 from vaestro.data.stream import BatchStream
 from vaestro.experiments.recipe import Recipe
 from vaestro.foundation.errors import DataError, RecipeError
+from vaestro.foundation.randomness import Stream
 from vaestro.foundation.samples import Batch, SampleSpec
-from vaestro.foundation.schedules import Horizon
+from vaestro.foundation.schedules import Constant, Horizon, Linear
 from vaestro.models.build import NOBODY, Guests, build_vae
 from vaestro.models.config import ModelConfig
 from vaestro.models.told import require_told, told_covariates
@@ -30,6 +31,7 @@ from vaestro.probability.priors.regression import Regression
 from vaestro.probability.reduction import effective_variance
 from vaestro.training.elbo import ElboTask
 from vaestro.training.importance import ImportanceTask
+from vaestro.training.kept_features import KeptFeatures, rests
 from vaestro.training.optimiser import build_optimiser
 from vaestro.training.plan import Plan
 from vaestro.training.state import Meter, TrainState
@@ -175,23 +177,45 @@ def assemble(
                 f"{material.spec.shape}; give training.channels_last=false"
             )
         vae = vae.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    task = _task(recipe, plan, vae, material.spec.elements, horizon)
+    task = _task(recipe, plan, vae, material, horizon)
     return Assembly(recipe, plan, material, vae, task, stream, horizon)
 
 
+def weighted(assembly: Assembly, beta: Constant | Linear) -> Assembly:
+    """The same parts under another schedule of beta."""
+    recipe = assembly.recipe
+    objective = recipe.objective.model_copy(update={"beta": beta})
+    recipe = recipe.model_copy(update={"objective": objective})
+    task = _task(recipe, assembly.plan, assembly.vae, assembly.material, assembly.horizon)
+    return replace(assembly, recipe=recipe, task=task)
+
+
 def _task(
-    recipe: Recipe, plan: Plan, vae: VAE, elements: int, horizon: Horizon
+    recipe: Recipe, plan: Plan, vae: VAE, material: Material, horizon: Horizon
 ) -> ElboTask | ImportanceTask:
     """What the recipe's objective asks to be minimised."""
     weighted = recipe.objective
     config = ObjectiveConfig() if isinstance(weighted, ImportanceConfig) else weighted
     batch_size = recipe.training.batch_size
-    elbo = ElboTask(
-        vae, Objective(config, elements, vae.latent, batch_size, horizon), plan, recipe.seed
-    )
+    objective = Objective(config, material.spec.elements, vae.latent, batch_size, horizon)
+    kept = {} if plan.compile else _kept_features(vae, material.samples, batch_size)
+    elbo = ElboTask(vae, objective, plan, recipe.seed, kept)
     if isinstance(weighted, ImportanceConfig):
         return ImportanceTask(elbo, weighted.samples)
     return elbo
+
+
+def _kept_features(
+    vae: VAE, samples: Mapping[str, Samples], batch_size: int
+) -> dict[Stream, KeptFeatures]:
+    """Where training and validation find what an encoder that stays the same makes of a sample."""
+    training, validation = samples["train"], samples["validation"]
+    if not (rests(vae, training) and rests(vae, validation)):
+        return {}
+    return {
+        Stream.POSTERIOR: KeptFeatures(training, batch_size, whole=True),
+        Stream.VALIDATION: KeptFeatures(validation, EVALUATION_BATCH, whole=False),
+    }
 
 
 def _told(whole: Samples, config: ModelConfig, data: DataSet) -> Samples:

@@ -22,9 +22,11 @@ from vaestro.foundation.config import (
     write_yaml,
 )
 from vaestro.foundation.errors import RecipeError
+from vaestro.foundation.schedules import Forecast
 from vaestro.models.config import ModelConfig
 from vaestro.probability.importance_objective import ImportanceConfig, require_weights
 from vaestro.probability.objective import ObjectiveConfig
+from vaestro.probability.priors.adversarial import AdversarialConfig, require_weighable
 from vaestro.training.config import TrainingConfig
 from vaestro.transforms.identity import NoneConfig
 from vaestro.transforms.kinds import TransformConfig
@@ -60,6 +62,8 @@ class Recipe(Config):
 
     @model_validator(mode="after")
     def _fitting(self) -> Self:
+        if isinstance(self.model.prior, AdversarialConfig):
+            require_weighable(self.objective)
         if isinstance(self.objective, ImportanceConfig):
             require_weights(self.model.posterior)
         return self
@@ -147,6 +151,18 @@ def require_same(stored: Recipe, wanted: Recipe) -> None:
             f"--resume with a changed recipe: {', '.join(changed)}; a resumed run keeps its recipe "
             "(only training.epochs may grow): leave these as they were, or start a new run"
         )
+
+
+def as_settled(stored: Recipe, wanted: Recipe) -> Recipe:
+    """`wanted` with the warm-up that the stored run's forecast chose, where it leaves it to one."""
+    given, chosen = wanted.objective, stored.objective
+    if isinstance(given, ImportanceConfig) or not isinstance(given.beta, Forecast):
+        return wanted
+    could = (given.beta.settled(sure=True), given.beta.settled(sure=False))
+    if isinstance(chosen, ImportanceConfig) or chosen.beta not in could:
+        return wanted
+    objective = given.model_copy(update={"beta": chosen.beta})
+    return wanted.model_copy(update={"objective": objective})
 
 
 MAY_CHANGE = {

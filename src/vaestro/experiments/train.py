@@ -4,6 +4,7 @@ import math
 import platform
 import time
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -14,17 +15,20 @@ import torch
 
 from vaestro.data.arrays import ArraysConfig
 from vaestro.data.dataset import DataSet
+from vaestro.experiments import remedied
 from vaestro.experiments.assemble import Assembly, assemble
+from vaestro.experiments.attempt import attempt
+from vaestro.experiments.forecast import forecast_assembly
 from vaestro.experiments.guests import located, unfilled
 from vaestro.experiments.model_files import save_model
 from vaestro.experiments.pictures import write_pictures
 from vaestro.experiments.recipe import (
     Recipe,
+    as_settled,
     read_recipe,
     require_same,
 )
-from vaestro.experiments.watch import Display, Keeper
-from vaestro.foundation.errors import DivergedError
+from vaestro.experiments.watch import Display
 from vaestro.foundation.files import write_json, write_text
 from vaestro.foundation.samples import Batch
 from vaestro.foundation.schedules import depends_on_run_length
@@ -32,11 +36,10 @@ from vaestro.health.baselines import constant_data_term
 from vaestro.health.verdict import sentence, verdict
 from vaestro.models.build import NOBODY, Guests
 from vaestro.runs.folder import RunFolder
-from vaestro.runs.history import History, append_record
 from vaestro.runs.lock import locked
 from vaestro.training import checkpoints
 from vaestro.training import plan as planning
-from vaestro.training.loop import Loop, adopt_final_weights
+from vaestro.training.loop import adopt_final_weights
 from vaestro.training.state import TrainState, starting
 
 
@@ -58,14 +61,19 @@ def start(
     recipe = located(recipe)
     plan = planning.choose(recipe.training)
     with planning.in_force(plan):
-        assembly = assemble(recipe, plan, data, guests=guests)
+        assembly = assemble(recipe, plan, data, guests=deepcopy(guests))
+        assembly, told = forecast_assembly(assembly)
+        recipe = assembly.recipe
+        for line in (told.sentence, *(finding.sentence for finding in told.findings)):
+            display.say(line)
         root.mkdir(parents=True, exist_ok=True)
         with locked(root):
             if data is not None:
                 recipe = _kept_data(recipe, data, root)
             write_text(folder.recipe, recipe.to_yaml())
+            write_json(folder.forecast, told.as_json())
             _write_manifest(folder, assembly)
-            return _run(folder, assembly, assembly.fresh_state(), display)
+            return _run(folder, assembly, assembly.fresh_state(), display, guests)
 
 
 def resume(
@@ -80,7 +88,7 @@ def resume(
     folder = RunFolder(root)
     folder.require_run()
     stored = located(read_recipe(folder.recipe), root)
-    recipe = located(wanted(stored))
+    recipe = as_settled(stored, located(wanted(stored)))
     require_same(stored, recipe)
     with locked(root):
         summary = folder.read_summary()
@@ -94,9 +102,13 @@ def resume(
 def _go_on(
     folder: RunFolder, stored: Recipe, recipe: Recipe, display: Display, guests: Guests
 ) -> dict[str, Any]:
+    applied = remedied.entries(folder)
+    asked, recipe = recipe, remedied.changed(recipe, applied)
+    if applied:
+        remedied.drop_stale(folder, len(applied), applied[-1]["from"])
     found = checkpoints.newest(folder.checkpoints, display.say)
     if found is None:
-        plan, warnings = planning.choose(recipe.training), ["no checkpoint: starting at step 0"]
+        plan, warnings = planning.choose(recipe.training), [_without_checkpoint(applied)]
     else:
         plan, warnings = planning.resumed(found[1]["plan"], recipe.training)
     if recipe.training.epochs != stored.training.epochs and depends_on_run_length(recipe):
@@ -108,53 +120,43 @@ def _go_on(
         display.say(warning)
     with planning.in_force(plan):
         if found is None:
-            assembly = assemble(recipe, plan, guests=guests)
+            assembly = assemble(recipe, plan, guests=deepcopy(guests))
         else:
             kept = starting("module/transform.", found[0])
-            assembly = assemble(unfilled(recipe), plan, kept=kept, guests=guests)
+            assembly = assemble(unfilled(recipe), plan, kept=kept, guests=deepcopy(guests))
             assembly = replace(assembly, recipe=recipe)
         state = assembly.fresh_state()
         if found is not None:
             state.load(found[0], found[1]["numbers"])
-        write_text(folder.recipe, recipe.to_yaml())
-        folder.update_manifest(plan=plan.describe(), status="running")
-        return _run(folder, assembly, state, display)
+        elif applied:
+            remedied.begin(folder, state, applied)
+        write_text(folder.recipe, asked.to_yaml())
+        folder.update_manifest(plan=plan.describe(), status="running", **assembly.effective)
+        return _run(folder, assembly, state, display, guests)
+
+
+def _without_checkpoint(applied: list[remedied.Entry]) -> str:
+    back_to = applied[-1]["from"] if applied else 0
+    return f"no checkpoint: starting at step {back_to}"
 
 
 def _run(
-    folder: RunFolder, assembly: Assembly, state: TrainState, display: Display
+    folder: RunFolder, assembly: Assembly, state: TrainState, display: Display, guests: Guests
 ) -> dict[str, Any]:
-    """Train to the end and write everything that the end writes."""
-    history = History(folder.history, state.history_bytes)
-    recipe, first = assembly.recipe, state.step
-    loop = Loop(
-        task=assembly.task,
-        batches=assembly.stream,
-        validation=assembly.material.batches("validation"),
-        config=recipe.training,
-        plan=assembly.plan,
-        horizon=assembly.horizon,
-        seed=recipe.seed,
-        folder=folder.checkpoints,
-        history=history,
-        watcher=Keeper(folder, assembly, display),
-    )
-    display.started(assembly, first)
-    began, status, fault = time.monotonic(), "diverged", None
-    try:
-        status = loop.run(state)
-    except DivergedError as caught:
-        fault = caught
-        append_record(
-            folder.events, {"step": state.step, "kind": "exploding", "message": str(caught)}
-        )
-        display.say(str(caught))
-    finally:
-        history.close()
-        assembly.stream.close()
+    """Train to the end, remedied where the recipe says so, and write what the end writes."""
+    began, trained = time.monotonic(), 0
+    while True:
+        first = state.step
+        ended = attempt(folder, assembly, state, display)
+        trained += (state.step - first) * assembly.recipe.training.batch_size
+        edit = remedied.edit_for(folder, assembly.recipe, ended.event)
+        if ended.event is None or edit is None:
+            break
+        assembly, state = remedied.again(folder, assembly, ended.event, edit, guests)
+        display.say(f"going on from step {state.step:,} with --set '{edit}'")
     seconds = time.monotonic() - began
-    summary = _finish(folder, assembly, state, status, fault is not None)
-    trained = (state.step - first) * recipe.training.batch_size
+    status = "stopped_early" if ended.status == "remedied" else ended.status
+    summary = _finish(folder, assembly, state, status, ended.diverged)
     summary |= {
         "steps": state.step,
         "seconds": round(seconds, 3),
@@ -182,6 +184,9 @@ def _finish(
     write_pictures(folder.snapshots / "final.npz", assembly, baseline)
     word = verdict(figures["validation"], diverged, vae.head.stochastic)
     said = sentence(word, figures["validation"], vae.latent, baseline, vae.head.stochastic)
+    ending = state.watched.get("ending", {"kind": word})
+    if ending["kind"] != word:  # the monitor stopped it, and knows more than the last figures tell
+        word, said = ending["kind"], ending["sentence"]
     if status == "interrupted":
         said = f"Interrupted at step {state.step}; go on with --resume. So far: {said}"
     return {

@@ -171,6 +171,34 @@ class TwoPhase(Config):
         return self.second
 
 
+class Forecast(Config):
+    """`end` from the first step where the forecast is sure that the run escapes collapse, else
+    a linear warm-up to it over `length`.
+
+    A run settles it before its first step and keeps what it became in its recipe; as a schedule it
+    is the warm-up.
+    """
+
+    kind: Literal["forecast"] = "forecast"
+    end: float = Field(default=1.0, ge=0)
+    length: Stretch = Length(amount=0.2, unit="of run")
+
+    def settled(self, sure: bool) -> "Constant | Linear":
+        """The schedule that a run trains with; `sure`: it needs no warm-up."""
+        if sure:
+            return Constant(value=self.end)
+        return Linear(start=self.end / 100, end=self.end, length=self.length)
+
+    def at(self, step: int, horizon: Horizon) -> float:
+        """As the warm-up."""
+        return self.settled(False).at(step, horizon)
+
+    @property
+    def final(self) -> float:
+        """end"""
+        return self.end
+
+
 def number_or_kind(value: Any) -> Any:
     """A bare number becomes a constant schedule; a bare word becomes that kind of part."""
     if isinstance(value, (int, float)) and not isinstance(value, bool):

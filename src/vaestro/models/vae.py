@@ -84,7 +84,7 @@ class VAE(nn.Module):
     def encode(self, x: Tensor, given: Given = NOTHING) -> Posterior:
         """q(z|x) of model-space samples x: (B, *). Raises DataError when the shape differs."""
         self._require_shape(x)
-        return self._posterior(self._features(x, given), given)
+        return self._posterior(self.features(x, given), given)
 
     def _require_shape(self, x: Tensor) -> None:
         if x.shape[1:] != self.shape:
@@ -92,7 +92,8 @@ class VAE(nn.Module):
                 f"samples have shape {tuple(x.shape[1:])} and the model was built for {self.shape}"
             )
 
-    def _features(self, x: Tensor, given: Given) -> tuple[Tensor, ...]:
+    def features(self, x: Tensor, given: Given = NOTHING) -> tuple[Tensor, ...]:
+        """What the encoder makes of model-space samples x: (B, *), level by level."""
         features: tuple[Tensor, ...] = self.encoder(x, self._condition("encoder", given))
         return features
 
@@ -116,10 +117,17 @@ class VAE(nn.Module):
         told: Tensor = self.condition(given)
         return told
 
-    def forward(self, x: Tensor, noise: Tensor, given: Given = NOTHING) -> Pass:
-        """x: (B, *) in model space; noise: (B, K) standard normal."""
+    def forward(
+        self,
+        x: Tensor,
+        noise: Tensor,
+        given: Given = NOTHING,
+        features: tuple[Tensor, ...] | None = None,
+    ) -> Pass:
+        """x: (B, *) in model space; noise: (B, K) standard normal; `features` of x spare the
+        encoder."""
         self._require_shape(x)
-        features = self._features(x, given)
+        features = self.features(x, given) if features is None else features
         posterior = self._posterior(features, given)
         z = posterior.sample(noise if self.head.epsilon_std == 1 else noise * self.head.epsilon_std)
         outputs = self.decode(z, given)
@@ -142,7 +150,7 @@ class VAE(nn.Module):
             raise RecipeError(
                 "this model predicts no covariate; give model.predictor in its recipe"
             )
-        return self.predictor.predict(self.predictor(self._features(x, given)[0]))
+        return self.predictor.predict(self.predictor(self.features(x, given)[0]))
 
     def beside(self, batch: Batch) -> Tensor | float:
         """Nats (B,) that each sample has beside the model: how much likelier than on average over

@@ -14,6 +14,7 @@ from vaestro.foundation.schedules import (
     Constant,
     Cosine,
     Cyclical,
+    Forecast,
     Horizon,
     Length,
     Linear,
@@ -54,7 +55,7 @@ class Capacity(Config):
     length: Stretch = Length(amount=0.5, unit="of run")
 
 
-Pure = Constant | Linear | Cosine | Cyclical | RiseAndFall | TwoPhase
+Pure = Constant | Linear | Cosine | Cyclical | RiseAndFall | TwoPhase | Forecast
 
 BetaConfig = Annotated[
     Annotated[Pure | Geco | Capacity, Field(discriminator="kind")],

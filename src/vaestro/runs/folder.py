@@ -17,6 +17,7 @@ class RunFolder:
         self.history = root / "history.jsonl"
         self.times = root / "times.jsonl"
         self.events = root / "events.jsonl"
+        self.forecast = root / "forecast.json"
         self.summary = root / "summary.json"
         self.evaluation = root / "evaluation.json"
         self.checkpoints = root / "checkpoints"

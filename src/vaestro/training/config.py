@@ -1,8 +1,8 @@
 """The training part of a recipe."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from vaestro.foundation.config import ByKind, Config
 from vaestro.foundation.schedules import Constant, Schedule
@@ -48,6 +48,54 @@ class EarlyStoppingConfig(Config):
     margin: float = Field(default=0.0, ge=0)
 
 
+class OffConfig(Config):
+    """Nobody watches the run."""
+
+    kind: Literal["off"] = "off"
+
+
+class WarnConfig(Config):
+    """What goes wrong is said, with what to change; the run goes on."""
+
+    kind: Literal["warn"] = "warn"
+
+
+class StopConfig(Config):
+    """A run that is certain to end collapsed, or whose output is dead, is stopped.
+
+    `patience`: at least so many training records in a row must have been without a live dimension.
+    """
+
+    kind: Literal["stop"] = "stop"
+    patience: int = Field(default=5, ge=3)
+
+
+class RemedyConfig(Config):
+    """A run that cannot come to anything begins again with the first remedy applied: from its last
+    good validation when its loss was not finite, else from its start.
+
+    `patience` as in `stop`; after `most` remedies such a run is stopped.
+    """
+
+    kind: Literal["remedy"] = "remedy"
+    patience: int = Field(default=5, ge=3)
+    most: int = Field(default=3, ge=1)
+
+
+def _off(value: Any) -> Any:
+    """YAML reads a bare `off` as False."""
+    if isinstance(value, dict) and value.get("kind") is False:
+        return {**value, "kind": "off"}
+    return "off" if value is False else value
+
+
+MonitorConfig = Annotated[
+    Annotated[OffConfig | WarnConfig | StopConfig | RemedyConfig, Field(discriminator="kind")],
+    ByKind,
+    BeforeValidator(_off),
+]
+
+
 class TrainingConfig(Config):
     """How long, how fast, on what. Times in epochs unless a field says steps or seconds.
 
@@ -55,6 +103,7 @@ class TrainingConfig(Config):
     `validate_epochs` validates every so many epochs; a checkpoint is written every
     `checkpoint_steps` steps (null: none by steps) and every `checkpoint_seconds` seconds.
     `threads` null takes what torch finds; `ema` is the decay of the averaged weights (0: none).
+    `monitor` watches the run: off, warn, stop or remedy.
     """
 
     epochs: int = Field(default=30, ge=1)
@@ -65,6 +114,7 @@ class TrainingConfig(Config):
     clip_norm: Annotated[float, Field(gt=0)] | None = None
     ema: Fraction = 0.0
     early_stopping: EarlyStoppingConfig | None = None
+    monitor: MonitorConfig = WarnConfig()
     log_steps: Annotated[int, Field(ge=1)] | None = None
     validate_epochs: int = Field(default=1, ge=1)
     snapshot_epochs: int = Field(default=10, ge=1)

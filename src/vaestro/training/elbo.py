@@ -3,7 +3,7 @@
 Shape letters: B batch, K latents.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -16,18 +16,30 @@ from vaestro.models.vae import VAE, Pass
 from vaestro.probability import beta as weighting
 from vaestro.probability.beta import BetaState
 from vaestro.probability.objective import Objective, Terms
+from vaestro.training.kept_features import KeptFeatures
 from vaestro.training.plan import Plan
 from vaestro.training.record import figures_of
 
 
 class ElboTask:
-    """Minimise `objective` over `vae`. Noise is drawn from (seed, stream, step) alone."""
+    """Minimise `objective` over `vae`. Noise is drawn from (seed, stream, step) alone.
 
-    def __init__(self, vae: VAE, objective: Objective, plan: Plan, seed: int) -> None:
+    `kept`: a frozen encoder's features for training (Stream.POSTERIOR) and for validation.
+    """
+
+    def __init__(
+        self,
+        vae: VAE,
+        objective: Objective,
+        plan: Plan,
+        seed: int,
+        kept: Mapping[Stream, KeptFeatures] | None = None,
+    ) -> None:
         self.vae = vae
         self.objective = objective
         self.plan = plan
         self.seed = seed
+        self.kept = {} if kept is None else kept
         self._forward = torch.compile(vae) if plan.compile else vae
 
     @property
@@ -111,7 +123,9 @@ class ElboTask:
             len(x), self.vae.latent, generator=random, device=x.device, dtype=x.dtype
         )
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.plan.precision == "bf16"):
-            result: Pass = self._forward(x, noise, batch.given)
+            kept = self.kept.get(stream)
+            features = None if kept is None else kept.of(self.vae, batch)
+            result: Pass = self._forward(x, noise, batch.given, features)
         return result
 
     def _beside_objective(self, batch: Batch, result: Pass) -> Tensor:

@@ -1,6 +1,7 @@
-"""The training loop: steps, records, validations, early stopping, checkpoints.
+"""The training loop: steps, records, validations, early stopping, checkpoints, events.
 
-What enters history depends on the state alone; the clock decides only when a checkpoint is written.
+What enters history and events depends on the state alone; the clock decides only when a checkpoint
+is written.
 """
 
 import time
@@ -24,8 +25,13 @@ from vaestro.training.record import figures_of
 from vaestro.training.state import TrainState
 from vaestro.training.step import Stepper
 from vaestro.training.task import Task
+from vaestro.training.watching import Monitor, Notice, Watcher
 
-Status = Literal["finished", "stopped_early", "interrupted"]
+Status = Literal["finished", "stopped_early", "interrupted", "remedied"]
+"""`remedied`: the monitor asked for the run to begin again with a remedy applied."""
+
+GOOD = "good"
+"""The folder beside the checkpoints that keeps states from which a remedied run may go on."""
 
 
 class Batches(Protocol):
@@ -35,19 +41,6 @@ class Batches(Protocol):
 
     def batch(self, step: int) -> Batch:
         """The batch of `step`."""
-
-
-class Watcher(Protocol):
-    """Told what happens; it may show or keep it, and changes nothing."""
-
-    def stepped(self, step: int) -> None:
-        """A step was finished. Called at every step: must cost microseconds."""
-
-    def recorded(self, record: dict[str, Any]) -> None:
-        """A record entered the history."""
-
-    def validated(self, state: TrainState, epoch: int) -> None:
-        """The module holds the weights that were just validated."""
 
 
 @dataclass
@@ -63,12 +56,16 @@ class Loop:
     seed: int
     folder: Path
     history: History
+    events: History
     watcher: Watcher
+    monitor: Monitor | None = None
+    ending: Notice | None = field(default=None, init=False)
     _saved_at: float = field(default=0.0, init=False)
     _saved_step: int | None = field(default=None, init=False)
 
     def run(self, state: TrainState) -> Status:
-        """Train from `state` to the end of the horizon.
+        """Train from `state` to the end of the horizon, or until the monitor asks for another: its
+        notice is then in `ending`, with all the fields of its event.
 
         Raises DivergedError (after saving the last good state) and StorageError.
         """
@@ -78,11 +75,13 @@ class Loop:
         with interruption() as asked:
             if state.step == 0:
                 self._validate(state)
-            while state.step < self.horizon.steps and not state.stopped:
+            while state.step < self.horizon.steps and not state.stopped and not self.ending:
                 if asked.is_set():
                     self._save(state)
                     return "interrupted"
                 self._step(stepper, state)
+        if self.ending and self.ending.act == "remedy":
+            return "remedied"
         self._save(state)
         return "stopped_early" if state.stopped else "finished"
 
@@ -106,15 +105,18 @@ class Loop:
         if state.meter.count == 0:
             return
         at = state.step - 1  # the step whose settings produced the newest terms
+        terms = state.meter.take()
         self._record(
             state,
             {
                 "split": "train",
-                **figures_of(state.meter.take()),
+                **figures_of(terms),
                 "beta": float(self.task.weight(state.control, at)),
                 "learning_rate": self.config.learning_rate.at(at, self.horizon),
             },
         )
+        if self.monitor:
+            self._notice(state, self.monitor.trained(state, terms))
 
     def _validate(self, state: TrainState) -> None:
         with evaluation_weights(state):
@@ -123,8 +125,13 @@ class Loop:
             self._record(state, {"split": "validation", **figures})
             if self.config.early_stopping and state.step > 0:
                 watch_best(state, self.config.early_stopping, figures)
+            if self.monitor:
+                self._notice(state, self.monitor.validated(state, figures))
             self.watcher.validated(state, state.step // self.horizon.steps_per_epoch)
             self.task.module.train()
+        if self.monitor and self.monitor.good(state):
+            self._sync()
+            checkpoints.save(self.folder / GOOD, state, self.plan.describe())
 
     def _record(self, state: TrainState, figures: dict[str, Any]) -> None:
         epoch = -(-state.step // self.horizon.steps_per_epoch)
@@ -132,6 +139,26 @@ class Loop:
         self.history.append(record)
         state.history_bytes = self.history.length
         self.watcher.recorded(record)
+
+    def _notice(self, state: TrainState, notices: list[Notice]) -> None:
+        """Write the events and do what they ask for; the first that ends the run is the last."""
+        for fields, act in notices:
+            epoch = -(-state.step // self.horizon.steps_per_epoch)
+            event = {"step": state.step, "epoch": epoch, **fields}
+            self.events.append(event)
+            state.events_bytes = self.events.length
+            self.watcher.noticed(event)
+            if act == "stop":
+                state.stopped, state.best = True, {}  # the verdict is about what it ended as
+                state.watched["ending"] = event
+            if act != "warn":
+                self.ending = Notice(event, act)
+                return
+
+    def _sync(self) -> None:
+        """History and events to the disk: a checkpoint counts no bytes that are not there."""
+        self.history.sync()
+        self.events.sync()
 
     def _checkpoint_due(self, state: TrainState) -> bool:
         every = self.config.checkpoint_steps
@@ -141,7 +168,7 @@ class Loop:
     def _save(self, state: TrainState) -> None:
         if state.step == self._saved_step:
             return  # nothing changed since: a whole checkpoint is never put at risk
-        self.history.sync()
+        self._sync()
         checkpoints.save(self.folder, state, self.plan.describe())
         self._saved_at, self._saved_step = time.monotonic(), state.step
 

@@ -3,6 +3,7 @@
 Random generators are absent on purpose: every draw is a function of (seed, stream, step).
 """
 
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,6 +52,8 @@ class TrainState:
 
     `step` counts finished steps. `average` are the EMA weights, `best` those of the best
     validation (both by name, empty when unused). `waited` counts validations since the best.
+    `watched` is what the monitor remembers, as plain JSON; `remedies` counts how often the run
+    began again with a remedy applied.
     """
 
     module: nn.Module
@@ -64,6 +67,9 @@ class TrainState:
     waited: int = 0
     stopped: bool = False
     history_bytes: int = 0
+    events_bytes: int = 0
+    watched: dict[str, Any] = field(default_factory=dict)
+    remedies: int = 0
 
     def tensors(self) -> dict[str, Tensor]:
         """Every tensor of the state by a unique name."""
@@ -85,6 +91,9 @@ class TrainState:
             "waited": self.waited,
             "stopped": self.stopped,
             "history_bytes": self.history_bytes,
+            "events_bytes": self.events_bytes,
+            "watched": deepcopy(self.watched),
+            "remedies": self.remedies,
         }
 
     def load(self, tensors: dict[str, Tensor], numbers: dict[str, Any]) -> None:
@@ -103,8 +112,8 @@ class TrainState:
         for index, total in enumerate(self.meter.sums):
             total.copy_(tensors[f"meter/{index}"])
         self.meter.count = numbers["meter_count"]
-        for name in ("step", "best_value", "waited", "stopped", "history_bytes"):
-            setattr(self, name, numbers[name])
+        for name in numbers.keys() - {"meter_count"}:
+            setattr(self, name, deepcopy(numbers[name]))
 
 
 def check_weights(module: nn.Module, weights: dict[str, Tensor]) -> None:

@@ -31,6 +31,7 @@ class AdversarialConfig(Config):
 
     `labels`: the discriminator is told the label, and each label has its own part of the shape (of
     a Gaussian, all of it). `rate`: how many times the learning rate the discriminator learns at.
+    `penalty`: what steepness costs it, without which the two players need not come to rest.
     `pull`: the divergence whose gradient the encoder follows; that of js, which is reported, fades
     where the discriminator is sure, and that of kl does not.
     """
@@ -41,7 +42,8 @@ class AdversarialConfig(Config):
     )
     labels: bool = False
     widths: Widths = (64, 64)
-    rate: float = Field(default=1.0, gt=0, le=100)
+    rate: float = Field(default=3.0, gt=0, le=100)
+    penalty: float = Field(default=0.1, ge=0)
     pull: Literal["js", "kl"] = "kl"
 
     @model_validator(mode="after")
@@ -78,7 +80,7 @@ class Adversarial(Prior):
         self, config: AdversarialConfig, latent: int, labels: int, generator: torch.Generator
     ) -> None:
         super().__init__()
-        self.by_label, self.pull = labels > 0, config.pull
+        self.by_label, self.pull, self.penalty = labels > 0, config.pull, config.penalty
         self.shape = build_shape(config.shape, latent, labels)
         self.discriminator = Discriminator(latent, labels, config.widths, config.rate, generator)
 
@@ -95,16 +97,28 @@ class Adversarial(Prior):
         """
         if noise is None:
             raise ValueError("the adversarial prior compares codes with draws made of noise")
-        real, codes = self._logits(z, given, noise, learns=False)
+        label = self._told(given)
+        draws = self.shape.drawn(noise, label)
+        real, codes = (self.discriminator(x, label, learns=False) for x in (draws, z))
         nats = math.log(2.0) - _cross_entropy(real, codes)
         if self.pull == "kl":
             nats = nats.detach() - (codes - codes.detach())
         return (nats / z.shape[1])[:, None].expand_as(z)
 
     def lesson(self, z: Tensor, given: Given, noise: Tensor) -> Tensor:
-        """The cross-entropy (B,) of telling z from draws of p(z); its gradient reaches the
-        discriminator and never z."""
-        return _cross_entropy(*self._logits(z.detach(), given, noise, learns=True))
+        """What the discriminator learns from, (B,): the cross-entropy of telling z from draws z_p
+        of p(z), and penalty / 2 |d logit / dz_p|^2; its gradient never reaches z.
+
+        Without the second the two players circle each other and need not come to rest (Mescheder
+        et al. 2018, arXiv 1801.04406, eq. 9).
+        """
+        label = self._told(given)
+        draws = self.shape.drawn(noise, label)
+        real, codes = (self.discriminator(x, label, learns=True) for x in (draws, z.detach()))
+        nats = _cross_entropy(real, codes)
+        if not self.penalty:
+            return nats
+        return nats + 0.5 * self.penalty * self.discriminator.slope(draws, label).square().sum(1)
 
     def log_prob(self, z: Tensor, given: Given = NOTHING) -> Tensor:
         """log p(z), or log p(z|y) where labels are told and given."""
@@ -124,14 +138,6 @@ class Adversarial(Prior):
         if self.by_label and given.label is not None:
             label = given.label.to(place)
         return self.shape.placed(noise, label, component)
-
-    def _logits(
-        self, z: Tensor, given: Given, noise: Tensor, learns: bool
-    ) -> tuple[Tensor, Tensor]:
-        """Of draws of p(z) and of z, (B,) each; row by row with the same label."""
-        label = self._told(given)
-        draws = self.shape.drawn(noise, label)
-        return self.discriminator(draws, label, learns), self.discriminator(z, label, learns)
 
     def _told(self, given: Given) -> Tensor | None:
         if not self.by_label:

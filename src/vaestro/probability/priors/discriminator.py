@@ -64,10 +64,31 @@ class Discriminator(nn.Module):
 
     def forward(self, z: Tensor, label: Tensor | None, learns: bool) -> Tensor:
         """Logits (B,) of z: (B, K) with labels (B,), in at least 32 bits."""
-        features = z
+        features, _ = self._passed(z, label, learns)
+        return _wide(self.last(features, learns)[:, 0])
+
+    def slope(self, z: Tensor, label: Tensor | None) -> Tensor:
+        """d logit / dz (B, K), through which the weights learn: between its kinks the network is
+        linear, and this is the product of its layers there."""
+        _, slopes = self._passed(z, label, learns=True)
+        back = self.last.rate * self.last.weight.expand(len(z), -1)
+        for layer, slope in zip(reversed(self.hidden), reversed(slopes), strict=True):
+            assert isinstance(layer, Layer)
+            back = (slope * back) @ (layer.rate * layer.weight)
+        return _wide(back[:, : z.shape[1]])
+
+    def _passed(self, z: Tensor, label: Tensor | None, learns: bool) -> tuple[Tensor, list[Tensor]]:
+        """What the last layer sees, and each activation's slope on the way."""
+        features, slopes = z, []
         if label is not None:
             features = torch.cat([z, one_hot(label, self.labels).to(z)], dim=1)
         for layer in self.hidden:
-            features = leaky_relu(layer(features, learns), LEAK)
-        logits: Tensor = self.last(features, learns)[:, 0]
-        return logits.float() if logits.dtype is torch.bfloat16 else logits
+            inner = layer(features, learns)
+            slopes.append(torch.where(inner.detach() > 0, 1.0, LEAK).to(inner))
+            features = leaky_relu(inner, LEAK)
+        return features, slopes
+
+
+def _wide(values: Tensor) -> Tensor:
+    """Autocast computes linear layers in bfloat16; logarithms need the range of float32."""
+    return values.float() if values.dtype is torch.bfloat16 else values

@@ -1,0 +1,303 @@
+"""From a recipe, or from data alone, to a forecast: the parts are put together here.
+
+Shape letters: N samples, D elements, * the sample's axes.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from vaestro.data.arrays import from_array
+from vaestro.data.dataset import DataSet
+from vaestro.data.streamlines.streamlines import from_lines, is_ragged_lines
+from vaestro.experiments.assemble import Assembly, assemble, weighted
+from vaestro.experiments.generic import recipe_for
+from vaestro.experiments.looked_at import groups_of, halved
+from vaestro.experiments.probed import probed
+from vaestro.experiments.recipe import Recipe, apply, read_recipe
+from vaestro.foundation.errors import RecipeError
+from vaestro.foundation.schedules import Forecast as WarmUp
+from vaestro.health.finding import Finding
+from vaestro.health.forecast.cost import Cost, expected_cost
+from vaestro.health.forecast.escape import Growth, Verdict
+from vaestro.health.forecast.first_step import FirstStep
+from vaestro.health.forecast.forecast import Forecast, judgement
+from vaestro.health.forecast.forecast import forecast as forecast_of
+from vaestro.health.forecast.look import Look, look
+from vaestro.health.forecast.numerics import numerical_forecast
+from vaestro.health.forecast.remedies import remedies
+from vaestro.health.forecast.setting import Setting
+from vaestro.probability.importance_objective import ImportanceConfig
+from vaestro.probability.likelihoods.gaussian import GaussianConfig
+from vaestro.probability.likelihoods.spread import Fixed
+from vaestro.probability.objective import ObjectiveConfig
+from vaestro.training import plan as planning
+
+RANGED = 2048
+"""The ranges of the data are read from so many training samples."""
+
+
+def forecast_assembly(
+    assembly: Assembly, probe: bool = False, timed: bool = False
+) -> tuple[Assembly, Forecast]:
+    """An assembled run, its warm-up settled where the recipe leaves it to the forecast, and its
+    forecast: the training samples are looked at, and one batch goes through the untrained model.
+
+    `probe`: a copy of the run takes its first steps. `timed`: some of them are timed.
+    """
+    found = look_at(assembly)
+    assembly = settled(assembly, found)
+    told = judged_recipe(assembly, found, probe)
+    cost = cost_of(assembly) if timed else None
+    return assembly, replace(told, findings=numbers_of(assembly), cost=cost)
+
+
+def numbers_of(assembly: Assembly) -> tuple[Finding, ...]:
+    """What is wrong with the numbers of the run's first step."""
+    recipe = assembly.recipe
+    step = FirstStep(
+        recipe.model,
+        recipe.objective,
+        recipe.training,
+        assembly.horizon,
+        recipe.transform,
+        recipe.seed,
+    )
+    batch = assembly.stream.batch(0)
+    more = torch.cat([part.x for part in assembly.material.some("train", RANGED)])
+    return numerical_forecast(assembly.vae, batch, step, more)
+
+
+def cost_of(assembly: Assembly) -> Cost:
+    """What the run will take, from some of its steps on a copy."""
+    return expected_cost(
+        assembly.task,
+        assembly.stream,
+        assembly.material.batches("validation")(),
+        len(assembly.material.samples["validation"]),
+        assembly.recipe.training,
+        assembly.horizon,
+        assembly.recipe.seed,
+    )
+
+
+def look_at(assembly: Assembly) -> Look:
+    """What the training samples of an assembled run say, whatever its objective."""
+    samples = halved(assembly)
+    material, vae = assembly.material, assembly.vae
+    training = material.samples["train"]
+    unseen = training.augmentation is not None or training.store.changes
+    return look(
+        vae.likelihood, samples.rows, vae.latent, groups_of(assembly, samples.positions), unseen
+    )
+
+
+def settled(assembly: Assembly, found: Look) -> Assembly:
+    """The assembly with `objective.beta: forecast` made what a run trains with: constant if that
+    is forecast to be ok, else a warm-up; any other assembly as it is."""
+    objective = assembly.recipe.objective
+    if isinstance(objective, ImportanceConfig) or not isinstance(objective.beta, WarmUp):
+        return assembly
+    log_det = float(assembly.vae.transform.log_det.double())
+    cold = objective.model_copy(update={"beta": objective.beta.settled(sure=True)})
+    changed = assembly.recipe.model_copy(update={"objective": cold})
+    sure = judgement(found, setting_of(assembly, changed), log_det).verdict == "ok"
+    return weighted(assembly, objective.beta.settled(sure))
+
+
+def judged_recipe(assembly: Assembly, found: Look, probe: bool = False) -> Forecast:
+    """The forecast from what the data say, with the edits that would make it ok. `probe`: a copy
+    of the run takes its first steps, and so does a run with each edit."""
+    setting = setting_of(assembly, assembly.recipe)
+    log_det = float(assembly.vae.transform.log_det.double())
+
+    def would(edit: str) -> Verdict | None:
+        try:
+            recipe = apply(assembly.recipe, [edit])
+        except RecipeError:
+            return None
+        changed = setting_of(assembly, recipe)
+        seen = _rescaled(found, setting, changed)
+        grown = _growth(assembly, recipe, seen, changed) if probe else None
+        return judgement(seen, changed, log_det, grown).verdict
+
+    grown = _growth(assembly, assembly.recipe, found, setting) if probe else None
+    helping = remedies(judgement(found, setting, log_det, grown), setting, would)
+    return forecast_of(found, setting, log_det, helping, grown)
+
+
+def _growth(assembly: Assembly, recipe: Recipe, found: Look, setting: Setting) -> Growth | None:
+    """What a probe of `recipe` sees on the data of `assembly`; None where none is needed."""
+    log_det = float(assembly.vae.transform.log_det.double())
+    made = judgement(found, setting, log_det)
+    if made.verdict == "collapse" or setting.controlled or setting.objective.free_bits > 0:
+        return None
+    if recipe == assembly.recipe:
+        return probed(assembly, made.threshold.effective)
+    other = assemble(recipe, assembly.plan, assembly.material.data)
+    try:
+        return probed(other, made.threshold.effective)
+    finally:
+        other.stream.close()
+
+
+def setting_of(assembly: Assembly, recipe: Recipe) -> Setting:
+    """What of `recipe` decides, on the data and the networks of `assembly`."""
+    weighted = recipe.objective
+    per_epoch = assembly.horizon.steps_per_epoch
+    likelihood = recipe.model.likelihood
+    fixed = likelihood.variance if isinstance(likelihood, GaussianConfig) else None
+    return Setting(
+        objective=ObjectiveConfig() if isinstance(weighted, ImportanceConfig) else weighted,
+        elements=assembly.material.spec.elements,
+        latent=assembly.vae.latent,
+        horizon=assembly.horizon._replace(steps=recipe.training.epochs * per_epoch),
+        training=recipe.training,
+        posterior=recipe.model.posterior,
+        prior=recipe.model.prior.kind,
+        fixed_variance=fixed.value if isinstance(fixed, Fixed) else None,
+        importance=isinstance(weighted, ImportanceConfig),
+        hidden_layers=_hidden_layers(assembly.vae.decoder),
+    )
+
+
+def _hidden_layers(decoder: nn.Module) -> int:
+    """How many layers with weights stand between the code and the decoder's last one."""
+    kinds = (nn.Linear, nn.modules.conv._ConvNd)
+    return max(0, sum(isinstance(part, kinds) for part in decoder.modules()) - 1)
+
+
+def _rescaled(found: Look, before: Setting, after: Setting) -> Look:
+    """The look under another fixed variance: M = C / variance."""
+    old, new = before.fixed_variance, after.fixed_variance
+    if old is None or new is None or old == new:
+        return found
+    return replace(found, deciding=found.deciding.times(old / new), proxy=found.proxy * old / new)
+
+
+def forecast(
+    subject: Any = None,
+    *,
+    data: Any = None,
+    labels: Any = None,
+    covariates: Any = None,
+    likelihood: str | dict[str, Any] | None = None,
+    variance: Any = None,
+    beta: Any = None,
+    latent: int | None = None,
+    reduction: str | None = None,
+    set: Sequence[str] = (),
+    probe: bool = False,
+    timed: bool = False,
+) -> Forecast:
+    """What training would do, before the first step: `Forecast.verdict`, `.sentence`, `.reasons`.
+
+    `subject` is a recipe (a built-in name, a YAML path, a Recipe), on `data` in place of its own
+    where those are given; or the data alone: an array, DataFrame, tensor or torch data set of N
+    samples, or a list of streamlines, all of which are looked at as they are, with a plain recipe.
+    `likelihood` (a name, or its fields), `variance` (a Gaussian's), `beta` (a number, or a
+    schedule's fields), `latent` and `reduction` stand in for the recipe's; `set` are further
+    `field.path=value` edits. `probe`: a copy of the run takes its first steps for some seconds, to
+    measure whether its code escapes collapse in time; `timed`: some of a recipe's steps are timed,
+    for `Forecast.cost`. Raises UserError in one line for a mistake.
+    """
+    named = isinstance(subject, str | Path | Recipe)
+    changes = _changes(likelihood, variance, beta, latent, reduction)
+    if named:
+        recipe = subject if isinstance(subject, Recipe) else read_recipe(subject)
+        held = None if data is None else _taken(data, labels, covariates)
+        return _forecast(_changed(recipe, changes, set), held, probe=probe, timed=timed)
+    if subject is None or data is not None:
+        raise RecipeError(
+            "forecast needs a recipe's name, a recipe file, or samples as its first argument; "
+            "data=... stands in for a recipe's own data"
+        )
+    held = _taken(subject, labels, covariates)
+    return _forecast(_changed(_plain(held), changes, set), held, whole=True, probe=probe)
+
+
+def _forecast(
+    recipe: Recipe,
+    data: DataSet | None,
+    whole: bool = False,
+    probe: bool = False,
+    timed: bool = False,
+) -> Forecast:
+    """`whole`: every sample is looked at, not the training split alone."""
+    assembly = assemble(recipe, planning.choose(recipe.training), data)
+    try:
+        assembly = _on_everything(assembly) if whole else assembly
+        return forecast_assembly(assembly, probe, timed)[1]
+    finally:
+        assembly.stream.close()
+
+
+def _on_everything(assembly: Assembly) -> Assembly:
+    material = assembly.material
+    samples = material.samples["train"]
+    everything = replace(
+        samples, index=torch.arange(len(samples.store), device=samples.index.device)
+    )
+    together = replace(material, samples={**material.samples, "train": everything})
+    return replace(assembly, material=together)
+
+
+def _taken(data: Any, labels: Any, covariates: Any) -> DataSet:
+    if is_ragged_lines(data):
+        return from_lines(data, labels=labels, covariates=covariates)
+    return from_array(data, labels, covariates=covariates)
+
+
+def _plain(data: DataSet) -> Recipe:
+    """The recipe for data alone: no transform, networks too small to cost time, one batch size."""
+    usual = read_recipe(recipe_for(data))
+    batch_size = max(1, min(100, len(data.values) // 4))
+    return Recipe.parse(
+        {
+            "name": "data",
+            "data": usual.data.plain(),
+            "split": {"validation": 0.2, "test": 0.0},
+            "model": {
+                "latent": usual.model.latent,
+                "encoder": {"kind": "dense", "widths": [4]},
+                "decoder": {"kind": "dense", "widths": [4]},
+                "likelihood": {"kind": "gaussian"},
+            },
+            "training": {"batch_size": batch_size},
+        }
+    )
+
+
+def _changes(
+    likelihood: Any, variance: Any, beta: Any, latent: int | None, reduction: str | None
+) -> list[tuple[str, Any]]:
+    """(field, value) of the arguments that were given, in the order in which they apply."""
+    given = [
+        ("model.likelihood", likelihood),
+        ("model.likelihood.variance", variance),
+        ("objective.beta", beta),
+        ("model.latent", latent),
+        ("objective.reduction", reduction),
+    ]
+    return [(field, value) for field, value in given if value is not None]
+
+
+def _changed(recipe: Recipe, changes: list[tuple[str, Any]], edits: Sequence[str]) -> Recipe:
+    assignments = [f"{field}={write_value(value)}" for field, value in changes]
+    every = [*assignments, *edits]
+    return apply(recipe, every) if every else recipe
+
+
+def write_value(value: Any) -> str:
+    """A Python value as the YAML that `--set` reads: JSON is such."""
+    try:
+        return json.dumps(value.plain() if hasattr(value, "plain") else value)
+    except TypeError:
+        raise RecipeError(
+            f"{value!r} is no value of a recipe; give a number, a name, or a mapping of fields"
+        ) from None

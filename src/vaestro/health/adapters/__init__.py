@@ -1,0 +1,1 @@
+"""Other libraries' models, made into what the doctor examines."""

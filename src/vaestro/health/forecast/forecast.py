@@ -1,0 +1,178 @@
+"""The forecast: what a run will do, before its first step, and why.
+
+Letters: M the whitened score covariance (score.py), K latents, R0 the best constant's data term.
+"""
+
+from dataclasses import asdict, dataclass
+from math import isfinite
+from typing import Any
+
+from torch import Tensor
+
+from vaestro.health.finding import Finding
+from vaestro.health.forecast.cost import Cost
+from vaestro.health.forecast.count import live_count
+from vaestro.health.forecast.escape import Growth, Verdict
+from vaestro.health.forecast.linear import linear_loss, ppca_nats
+from vaestro.health.forecast.live import live_interval
+from vaestro.health.forecast.look import Look
+from vaestro.health.forecast.setting import Setting
+from vaestro.health.forecast.threshold import Threshold, threshold
+from vaestro.health.forecast.verdict import judged
+from vaestro.health.forecast.words import memorises, reasons, sentence
+from vaestro.probability.posterior import DeterministicConfig
+
+MOST_EIGENVALUES = 512
+"""So many leading eigenvalues are told."""
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What `vaestro forecast --json` prints.
+
+    eigenvalues: of M over the effective beta, largest first: above 1 a direction lives (with
+    sampler noise other than 1, over the effective beta times that). eigenvalues_held_out: the same
+    along directions of one half, measured in the other; held_out_interval: 95 % each; samples: how
+    many they are from. sub_gaussian_proxy: the effective beta up to which a living state may exist
+    beside the collapsed one, along the leading direction. largest_beta_...: values of the recipe's
+    objective.beta. baselines: nats per sample in natural units. live_dimensions: None where the
+    notion does not apply. condition: the largest eigenvalue for each value of what the decoder is
+    told. findings: what is wrong with the numbers of the first step. cost: what the run will take,
+    where its steps were timed.
+    """
+
+    elements: int
+    latent: int
+    effective_variance: float | None
+    beta: float
+    effective_beta: float | None
+    eigenvalues: tuple[float, ...]
+    eigenvalues_held_out: tuple[float, ...]
+    held_out_interval: tuple[tuple[float, float], ...]
+    samples: int
+    live_dimensions: int | None
+    live_interval: tuple[int, int] | None
+    largest_beta_one_lives: float | None
+    largest_beta_half_live: float | None
+    sub_gaussian_proxy: float
+    verdict: Verdict
+    sentence: str
+    reasons: tuple[str, ...]
+    remedies: tuple[str, ...]
+    baselines: dict[str, float | None]
+    condition: dict[str, Any] | None = None
+    findings: tuple[Finding, ...] = ()
+    cost: Cost | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in asdict(self).items()
+        }
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The verdict and what it was made from; `values` are the eigenvalues of M that decide."""
+
+    verdict: Verdict
+    threshold: Threshold
+    values: Tensor
+
+
+def judgement(
+    found: Look, setting: Setting, log_det: float, growth: Growth | None = None
+) -> Judgement:
+    """The verdict on `setting` from what the data say. The leading held-out eigenvalue decides,
+    since what lives is counted on held-out samples; the others are held-out too where training sees
+    other views of the samples than were looked at, or where the sample's own are mostly its noise.
+    `growth`: of a probe of the run."""
+    spectrum = found.deciding
+    apart = (found.unseen or memorises(spectrum)) and len(spectrum.held_out) > 0
+    values = spectrum.held_out if apart else spectrum.values
+    largest = float(spectrum.held_out[0] if len(spectrum.held_out) else values[0])
+    at = threshold(setting, values, found.constant - log_det)
+    return Judgement(judged(largest, setting, at, growth), at, values)
+
+
+def forecast(
+    found: Look,
+    setting: Setting,
+    log_det: float = 0.0,
+    remedies: tuple[str, ...] = (),
+    growth: Growth | None = None,
+) -> Forecast:
+    """The forecast for `setting`; `log_det` is the transform's, `remedies` were found to help,
+    `growth` was measured by a probe of the run's first steps."""
+    made = judgement(found, setting, log_det, growth)
+    spectrum, unit = found.deciding, made.threshold.at
+    unit = unit if unit > 0 and isfinite(unit) else 1.0
+    relative = made.values / unit
+    live, interval = _live(made, setting)
+    effective = made.threshold.effective
+    beta = setting.final_beta if effective is None else setting.as_recipe(effective)
+    one, half = _largest_betas(made.values, setting)
+    return Forecast(
+        elements=found.elements,
+        latent=setting.latent,
+        effective_variance=None if effective is None else setting.variance(effective),
+        beta=beta if setting.controlled else setting.final_beta,
+        effective_beta=effective,
+        eigenvalues=tuple((spectrum.values[:MOST_EIGENVALUES] / unit).tolist()),
+        eigenvalues_held_out=tuple((spectrum.held_out / unit).tolist()),
+        held_out_interval=tuple((low / unit, high / unit) for low, high in spectrum.interval()),
+        samples=spectrum.samples,
+        live_dimensions=live,
+        live_interval=interval,
+        largest_beta_one_lives=one,
+        largest_beta_half_live=half,
+        sub_gaussian_proxy=found.proxy,
+        verdict=made.verdict,
+        sentence=sentence(made.verdict, float(relative[0]), live, interval, setting),
+        reasons=tuple(reasons(found, setting, made.threshold, made.verdict, relative)),
+        remedies=remedies,
+        baselines=_baselines(found, setting, effective, log_det),
+        condition=found.condition,
+    )
+
+
+def _live(made: Judgement, setting: Setting) -> tuple[int | None, tuple[int, int] | None]:
+    """The live dimensions and their interval; None without a prior term that counts nats."""
+    if isinstance(setting.posterior, DeterministicConfig) or setting.prior == "adversarial":
+        return None, None
+    if made.threshold.at == 0 or setting.objective.free_bits > 0:
+        rank = live_count(made.values / max(float(made.values[0]) * 1e-9, 1e-300), setting.latent)
+        return rank, (0 if rank == 0 else 1, rank)
+    relative = made.values / made.threshold.at
+    count = live_count(relative, setting.latent)
+    if count == 0:
+        return 0, (0, 0)
+    above = relative[relative > 1].tolist()
+    _, low, high = live_interval(above, setting.latent, setting.learning)
+    return count, (low if made.verdict == "ok" else 0, high)
+
+
+def _largest_betas(values: Tensor, setting: Setting) -> tuple[float | None, float | None]:
+    """The recipe's largest beta at which one, and at which half of the latents live."""
+    if setting.noise == 0 or setting.prior == "adversarial":
+        return None, None
+    half = (setting.latent + 1) // 2
+    each = [float(values[n - 1]) if n <= len(values) else 0.0 for n in (1, half)]
+    one, many = (setting.as_recipe(value / setting.noise) for value in each)
+    return one, many if many > 0 else None
+
+
+def _baselines(
+    found: Look, setting: Setting, effective: float | None, log_det: float
+) -> dict[str, float | None]:
+    """constant, linear (fixed Gaussian alone) and ppca (densities alone), natural nats."""
+    linear = ppca = None
+    fixed = setting.fixed_variance
+    plain = setting.noise == 1 and not setting.controlled
+    if found.within is not None and fixed is not None and effective and plain:
+        linear = linear_loss(found.within, setting.latent, fixed, effective) - log_det
+    if found.covariance is not None:
+        nats = ppca_nats(found.covariance, setting.latent)
+        ppca = None if nats is None else nats - log_det
+    return {"constant": found.constant - log_det, "linear": linear, "ppca": ppca}

@@ -1,0 +1,122 @@
+"""A probe: the run's own first steps, taken on a copy, to see whether its code dies or grows.
+
+What is watched is the *gain*: how many nats better the decoder does with the code of a sample than
+with that of another one,
+
+    gain = mean_n [log p(x_n | f(mu(x_n))) - log p(x_n | f(mu(x_m)))],  m another sample.
+
+For a Gaussian of variance s^2 it is E[(x - mean x) . f(mu(x))] / s^2, in the linear model
+sum_i lambda_i (W V)_ii / s^2. It is near 0 at the start, whatever the noise of an untrained
+encoder does to the KL, and near collapse it grows or falls exponentially in gradient flow (twice
+the rate of SCIENCE N3); the KL falls first in any case.
+Shape letters: B samples of the watched batch, K latents.
+"""
+
+import copy
+import time
+from typing import NamedTuple, Protocol
+
+import torch
+
+from vaestro.foundation.samples import Batch
+from vaestro.foundation.schedules import Horizon
+from vaestro.metrics.live import live_dimensions
+from vaestro.models.vae import VAE
+from vaestro.training.config import TrainingConfig
+from vaestro.training.loop import Batches
+from vaestro.training.optimiser import build_optimiser
+from vaestro.training.state import Meter, TrainState
+from vaestro.training.step import Stepper
+from vaestro.training.task import Task
+
+MARKS_A_DOUBLING = 2
+"""How often the gain is measured: at steps 8, 11, 16, 23, ... and after the last."""
+
+OTHERS = 3
+"""With the codes of how many other samples the gain compares."""
+
+
+class Mark(NamedTuple):
+    """The code after `step` steps: gain, KL and largest KL of a dimension in nats, live count."""
+
+    step: int
+    gain: float
+    kl: float
+    largest: float
+    live: int
+
+
+class VaeTask(Task, Protocol):
+    """A task whose module is a VAE."""
+
+    vae: VAE
+
+
+def probe(
+    task: VaeTask,
+    batches: Batches,
+    watched: Batch,
+    config: TrainingConfig,
+    horizon: Horizon,
+    *,
+    seed: int,
+    most_steps: int,
+    most_seconds: float = float("inf"),
+) -> tuple[Mark, ...]:
+    """Train a copy of `task` from step 0 for at most `most_steps` steps or `most_seconds` seconds.
+
+    The steps are those that the run itself would take: same seed, batches, schedules, optimiser.
+    `watched` are samples that the gain is measured on (some hundred of the validation split).
+    Nothing that is given changes. The last mark tells how many steps there was time for.
+    Raises DivergedError when a step is not finite.
+    """
+    own = copy.deepcopy(task)
+    state = _fresh(own, config, watched)
+    stepper = Stepper(own, config, horizon, seed)
+    began, marks, upcoming = time.monotonic(), [mark(own.vae, watched, 0)], 8.0
+    own.vae.train()
+    while state.step < most_steps and time.monotonic() - began < most_seconds:
+        stepper.take(state, batches.batch(state.step))
+        if state.step >= round(upcoming):
+            marks.append(mark(own.vae, watched, state.step))
+            upcoming *= 2 ** (1 / MARKS_A_DOUBLING)
+    if marks[-1].step < state.step:
+        marks.append(mark(own.vae, watched, state.step))
+    return tuple(marks)
+
+
+@torch.no_grad()
+def mark(vae: VAE, watched: Batch, step: int) -> Mark:
+    """The code of `watched` as it is now. The module's mode is put back as it was."""
+    training = vae.training
+    vae.eval()
+    posterior = vae.encode(watched.x, watched.given)
+    noise = torch.zeros_like(posterior.mean)
+    kl = vae.prior.divergence(posterior, posterior.mean, watched.given, noise).mean(0)
+    gain = _gain(vae, watched, posterior.mean)
+    vae.train(training)
+    return Mark(step, gain, float(kl.sum()), float(kl.max()), live_dimensions(kl))
+
+
+def _gain(vae: VAE, watched: Batch, z: torch.Tensor) -> float:
+    """The gain with the codes z: (B, K), those of others being its rolls. In 64 bits: the nats of
+    hundreds of elements would drown a gain of a millionth, from which a code may still grow."""
+    likelihood = copy.deepcopy(vae.likelihood).cpu().double()
+    x = watched.x.cpu().double()
+
+    def nats(shift: int) -> torch.Tensor:
+        outputs = vae.decode(z.roll(shift, 0), watched.given)
+        return likelihood.log_prob(x, outputs.cpu().double()).mean()
+
+    shifts = [max(1, len(z) * i // (OTHERS + 1)) for i in range(1, OTHERS + 1)]
+    return float(nats(0) - torch.stack([nats(shift) for shift in shifts]).mean())
+
+
+def _fresh(task: VaeTask, config: TrainingConfig, watched: Batch) -> TrainState:
+    device = watched.x.device
+    return TrainState(
+        module=task.module,
+        optimiser=build_optimiser(config, task.module),
+        control=task.initial_control(device),
+        meter=Meter.empty(task.vae.latent, device, task.vae.predictor is not None),
+    )

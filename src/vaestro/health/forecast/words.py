@@ -1,0 +1,142 @@
+"""The forecast in words that need no mathematics."""
+
+import math
+from collections.abc import Iterator
+
+from torch import Tensor
+
+from vaestro.health.forecast.escape import Verdict
+from vaestro.health.forecast.look import Look
+from vaestro.health.forecast.setting import Setting
+from vaestro.health.forecast.spectrum import Spectrum
+from vaestro.health.forecast.threshold import Threshold
+from vaestro.probability.posterior import DeterministicConfig
+
+GAP = 2.0
+"""A leading sample eigenvalue so many times above the held-out one is mostly the sample's noise."""
+
+
+def sentence(
+    verdict: Verdict,
+    strongest: float,
+    live: int | None,
+    interval: tuple[int, int] | None,
+    setting: Setting,
+) -> str:
+    """The verdict in one sentence. `strongest`: the largest eigenvalue over the threshold."""
+    if setting.prior == "adversarial":
+        return "This run's codes are held by a discriminator: collapse is not forecast for it."
+    if isinstance(setting.posterior, DeterministicConfig):
+        return "This is a plain autoencoder: it has no prior term and cannot collapse."
+    if live is None or interval is None:
+        return "The forecast does not apply to this run."
+    if verdict == "collapse":
+        return (
+            f"This run will collapse: the strongest direction of the data is {strongest:.2g} of "
+            f"what the prior term asks, so that none of {setting.latent} latent dimensions can "
+            "carry information."
+        )
+    if verdict == "at_risk":
+        return (
+            f"This run is at risk: {live} of {setting.latent} latent dimensions could live, but "
+            f"from a cold start {setting.horizon.steps:,} steps will hardly suffice to wake them."
+        )
+    low, high = interval
+    expected = str(low) if low == high else f"{low} to {high}"
+    return (
+        f"This run can work: {expected} of {setting.latent} latent dimensions are expected to live."
+    )
+
+
+def reasons(
+    found: Look, setting: Setting, at: Threshold, verdict: Verdict, relative: Tensor
+) -> Iterator[str]:
+    """Why, a sentence each, the most telling first."""
+    yield from at.reasons
+    if at.effective:
+        yield _pressure(setting, at.effective)
+        yield _strength(relative, setting, verdict)
+    if found.condition is not None:
+        yield _condition(found)
+    yield from _trust(found, at)
+    yield from _two_minima(found, at)
+
+
+def _pressure(setting: Setting, effective: float) -> str:
+    """What the loss means, whatever its reduction."""
+    reduction = setting.objective.reduction
+    variance = setting.variance(effective)
+    meant = (
+        ""
+        if variance is None
+        else f", that is an observation variance of {variance:.4g} for each element"
+    )
+    if reduction == "sum":
+        return f"The prior term weighs {effective:.4g} times its nats{meant}."
+    return (
+        f"objective.reduction={reduction} over {setting.elements:,} elements makes beta "
+        f"{setting.as_recipe(effective):.4g} an effective beta of {effective:.4g}{meant}."
+    )
+
+
+def _strength(relative: Tensor, setting: Setting, verdict: Verdict) -> str:
+    strongest, count = float(relative[0]), int((relative > 1).sum())
+    if verdict == "collapse":
+        return (
+            f"A direction of the data lives above 1 on the scale of the eigenvalues, and the "
+            f"strongest is at {strongest:.3g}: storing it costs more than it saves."
+        )
+    capped = f", and the model has {setting.latent} latents" if count > setting.latent else ""
+    those = (
+        "1 direction of the data pays for itself"
+        if count == 1
+        else (f"{count} directions of the data pay for themselves")
+    )
+    return f"{those}; the strongest is {strongest:.3g} times the threshold{capped}."
+
+
+def _condition(found: Look) -> str:
+    facts = found.condition or {}
+    return (
+        "The decoder is told the condition, so only what varies within one value counts: strongest "
+        f"within {facts['worst']} ({facts['worst_largest']:.3g}; pooled "
+        f"{facts['pooled_largest']:.3g})."
+    )
+
+
+def _trust(found: Look, at: Threshold) -> Iterator[str]:
+    """Whether the sample's eigenvalues are the data's."""
+    spectrum = found.deciding
+    if found.unseen:
+        yield (
+            "Training sees other views of the samples than were looked at, so the eigenvalues that "
+            "hold on held-out samples decide."
+        )
+    if not memorises(spectrum):
+        return
+    sample, held = float(spectrum.values[0]), float(spectrum.held_out[0])
+    unit = at.at if 0 < at.at < math.inf else 1.0
+    yield (
+        f"This run will memorise: from {spectrum.samples:,} samples the strongest direction looks "
+        f"like {sample / unit:.3g}, and on samples that were not used to find it it is "
+        f"{held / unit:.3g}; what lives beyond that is noise of these samples. Give more data, or "
+        "augment them."
+    )
+
+
+def memorises(spectrum: Spectrum) -> bool:
+    """Whether the leading sample eigenvalue is mostly the sample's own noise."""
+    if not len(spectrum.held_out):
+        return False
+    return float(spectrum.values[0]) > GAP * float(spectrum.held_out[0] + 2 * spectrum.error[0])
+
+
+def _two_minima(found: Look, at: Threshold) -> Iterator[str]:
+    """Between the largest eigenvalue and the proxy both states may be minima."""
+    largest = float(found.deciding.values[0])
+    if largest <= at.at < found.proxy and at.at < math.inf:
+        yield (
+            f"Up to {found.proxy / at.at:.3g} times the threshold a living state may exist beside "
+            "the collapsed one for a flexible decoder: there the start decides, and a warm-up from "
+            "a small beta may reach it."
+        )

@@ -1,0 +1,1 @@
+"""What goes wrong while a run trains, said in words with what to change."""
