@@ -584,14 +584,18 @@ def test_the_forecast_lets_a_hopeless_run_be_stopped_soon(tmp_path: Path) -> Non
     summary, events, _ = trained(recipe, tmp_path / "r")
     forecast = json.loads((tmp_path / "r" / "forecast.json").read_text())
     assert collapse.LEAST_STEPS <= summary["steps"] < 400
-    assert events[-1]["evidence"]["largest_eigenvalue"] == pytest.approx(forecast["eigenvalues"][0])
+    leading = forecast["eigenvalues_held_out"][0]
+    assert events[-1]["evidence"]["largest_eigenvalue"] == pytest.approx(leading)
 
 
 def test_the_forecast_is_carried_over_to_another_beta(tmp_path: Path) -> None:
     parts, folder = assembled(objective={"beta": 8.0}), RunFolder(tmp_path)
     assert forecast_eigenvalue(folder, parts) is None
-    folder.forecast.write_text(json.dumps({"eigenvalues": [3.0, 1.0], "effective_beta": 2.0}))
+    told = {"eigenvalues": [4.0, 1.0], "eigenvalues_held_out": [3.0, 1.0], "effective_beta": 2.0}
+    folder.forecast.write_text(json.dumps(told))
     assert forecast_eigenvalue(folder, parts) == pytest.approx(0.75)
+    folder.forecast.write_text(json.dumps(told | {"eigenvalues_held_out": []}))
+    assert forecast_eigenvalue(folder, parts) == pytest.approx(1.0)
 
 
 def test_a_validation_that_overflows_is_an_event(
