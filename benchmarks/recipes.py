@@ -1,6 +1,6 @@
 """Every recipe named after a log, trained and evaluated: a table of facts, a folder of pictures.
 
-    python benchmarks/recipes.py --mnist ../shared/data/mnist --runs /tmp/recipes \
+    python benchmarks/recipes.py --mnist ../shared/data/mnist --runs runs/recipes \
         --out benchmarks/results/recipes.json
 
 A run that is already in --runs goes on, so that the script can be stopped and started again.

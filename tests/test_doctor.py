@@ -243,7 +243,7 @@ def test_prior_term_and_sampler_of_ones_own(healthy: tuple[Small, dict[str, Any]
 
 
 def test_exp_clipped_too_late_is_named() -> None:
-    """T20: the value at a log-variance of 89 is finite, its gradient is not."""
+    """The value at a log-variance of 89 is finite, its gradient is not."""
     model = Small()
 
     def late(mean: Tensor, log_variance: Tensor) -> Tensor:
@@ -261,7 +261,7 @@ def test_exp_clipped_too_late_is_named() -> None:
 
 
 def test_collapse_and_dead_output_are_told_apart(real_data: Path) -> None:
-    """T13: half the squared error 26.42 is that of the mean image, 44.67 that of an empty one."""
+    """Half the squared error 26.42 is that of the mean image, 44.67 that of an empty one."""
     images = read_idx(real_data / "mnist" / "t10k-images-idx3-ubyte.gz") / 255.0
     x = torch.from_numpy(images.reshape(len(images), -1)).float()
     few = x[torch.linspace(0, len(x) - 1, 1000).round().long()]
@@ -389,7 +389,7 @@ def test_last_quarter(history: list[float], share: float | None) -> None:
 
 
 def test_two_sample_test_keeps_its_level() -> None:
-    """T14: N(0, 1) against N(0, 1) is rejected at the nominal 5 %, within 2, over 1,000 trials."""
+    """N(0, 1) against N(0, 1) is rejected at the nominal 5 %, within 2, over 1,000 trials."""
     random = torch.Generator().manual_seed(0)
     pairs = (torch.randn(2, 40, 2, generator=random) for _ in range(1000))
     rejected = [two_sample_test(a, b, seed).p_value <= 0.05 for seed, (a, b) in enumerate(pairs)]
@@ -399,7 +399,7 @@ def test_two_sample_test_keeps_its_level() -> None:
 
 
 def test_the_right_formulas_are_right_and_the_others_are_not() -> None:
-    """Against torch.distributions, at the numbers of T1."""
+    """Against torch.distributions."""
     mean, log_variance = torch.randn(2, 50, 3, dtype=torch.float64)
     normal = torch.distributions.Normal(mean, torch.exp(0.5 * log_variance))
     unit = torch.distributions.Normal(torch.zeros(()).double(), torch.ones(()).double())

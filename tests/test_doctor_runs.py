@@ -70,7 +70,7 @@ def test_a_run_is_diagnosed_and_its_remedies_are_legal(case: str, tmp_path: Path
 
 @pytest.mark.slow
 def test_the_first_remedy_of_a_mean_reduction_makes_it_live(tmp_path: Path) -> None:
-    """T10: averaged squared errors at beta 1 collapse on digits, with beta_crit .0218393."""
+    """Averaged squared errors at beta 1 collapse on digits, with beta_crit .0218393."""
     gaussian = {"likelihood": {"kind": "gaussian", "variance": 0.5}}
     root = run_of(tmp_path, 20, model=gaussian, objective={"reduction": "mean"})
     found = diagnose_run(root).findings[0]

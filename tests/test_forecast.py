@@ -11,7 +11,7 @@ from sklearn.datasets import load_digits
 
 from tests.conftest import small_recipe
 from vaestro.cli.main import main
-from vaestro.experiments.forecast import forecast
+from vaestro.experiments.forecast_face import forecast
 from vaestro.experiments.recipe import Recipe, apply
 from vaestro.foundation.errors import RecipeError
 from vaestro.health.forecast.forecast import Forecast
@@ -24,7 +24,7 @@ def of_digits(**arguments: Any) -> Forecast:
 
 
 def test_the_linear_baseline_and_ppca_are_the_published_ones() -> None:
-    """SCIENCE 1: tau .1 has Dist 2.228574 and KL 5.393417; learned variance 17.451947."""
+    """Linear optima: tau .1 has Dist 2.228574 and KL 5.393417; learned variance 17.451947."""
     told = of_digits(beta=0.1)
     constant = 0.5 * 4.693276317823 + 32 * np.log(2 * np.pi)
     linear = 0.5 * 2.228574 + 32 * np.log(2 * np.pi) + 0.1 * 5.393417
@@ -50,7 +50,7 @@ def test_the_count_is_that_of_the_eigenvalues(tau: float, count: int) -> None:
 
 
 def test_mean_squared_error_collapses_below_the_published_beta() -> None:
-    """T10: beta_crit .0218393 for squared errors averaged over 64 elements."""
+    """beta_crit .0218393 for squared errors averaged over 64 elements."""
     told = of_digits(variance=0.5, beta=1.0, reduction="mean")
     assert told.verdict == "collapse"
     assert told.live_dimensions == 0
@@ -61,7 +61,7 @@ def test_mean_squared_error_collapses_below_the_published_beta() -> None:
 
 
 def test_binary_digits_have_the_published_threshold() -> None:
-    """T11: 4.762 with 51 live pixels."""
+    """4.762 with 51 live pixels."""
     told = forecast((DIGITS > 0.5).astype(np.float32), likelihood="bernoulli", beta=1.0, latent=10)
     assert told.eigenvalues[0] == pytest.approx(4.762, abs=1e-3)
     assert sum(told.eigenvalues) == pytest.approx(51, abs=1e-6)
@@ -82,7 +82,7 @@ def test_mnist_binarised_has_the_published_eigenvalue(real_data: Path) -> None:
 
 
 def test_bistable_data_are_told_as_such() -> None:
-    """T23: between lambda .0099 and the proxy .106635 both states may be minima."""
+    """Between lambda .0099 and the proxy .106635 both states may be minima."""
     x = np.zeros((1000, 1))
     x[:10] = 1
     told = forecast(x, likelihood="gaussian", variance=1.0, beta=0.09597, latent=1)
@@ -162,7 +162,7 @@ def test_objectives_without_a_plain_beta_say_what_is_meant(
 
 
 def test_a_capacity_target_settles_where_the_linear_model_pays_it() -> None:
-    """T25: C = 5 nats on digits at K = 10 is tau .108186."""
+    """C = 5 nats on digits at K = 10 is tau .108186."""
     told = of_digits(beta={"kind": "capacity", "end": 5.0})
     assert told.effective_beta == pytest.approx(0.108186, abs=1e-5)
 

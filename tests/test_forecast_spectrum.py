@@ -95,7 +95,7 @@ def test_falling_is_the_nearest_falling_sequence() -> None:
 
 
 def test_the_proxy_of_rare_events_is_exact() -> None:
-    """T23: x in {0, 1} with P(1) = p has (1 - 2p) / (2 log((1 - p) / p)), above its variance."""
+    """x in {0, 1} with P(1) = p has (1 - 2p) / (2 log((1 - p) / p)), above its variance."""
     x = torch.zeros(1000)
     x[:10] = 1
     exact = 0.98 / (2 * math.log(99))

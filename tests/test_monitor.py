@@ -359,7 +359,7 @@ def test_the_pull_is_the_ratio_of_the_gradients() -> None:
 
 
 def test_a_dead_output_is_told_from_a_collapsed_one() -> None:
-    """T13: all-zero output and constant mean, both the same for every z; only one is dead."""
+    """All-zero output and constant mean, both the same for every z; only one is dead."""
     x = torch.rand(200, 6, generator=torch.Generator().manual_seed(0)) + 1
     zero, mean = torch.zeros(200, 6), x.mean(0).expand(200, 6)
     assert probe.dead_share(x, zero, zero) == pytest.approx(1.0)

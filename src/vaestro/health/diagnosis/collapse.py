@@ -1,4 +1,4 @@
-"""Collapse and dead output, told apart by what the constant output is (test T13).
+"""Collapse and dead output, told apart by what the constant output is.
 
 Shape letters: N samples, D elements.
 """

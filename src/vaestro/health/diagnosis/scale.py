@@ -105,7 +105,7 @@ def _line(form: Tensor, values: Tensor) -> tuple[float, float, float]:
 
 
 def _quarter(patient: Patient) -> float:
-    """prior_term of one latent with mean 0 and variance 1/4: right is 0.3181 (SCIENCE: T1)."""
+    """prior_term of one latent with mean 0 and variance 1/4: right is 0.3181."""
     assert patient.prior_term is not None
     mean = torch.zeros(1, 1).to(patient.x)
     with torch.no_grad():

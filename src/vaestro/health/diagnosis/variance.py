@@ -1,4 +1,4 @@
-"""Numbers out of bounds: log-variances, codes, a fitted decoder variance, gradients of exp (T20).
+"""Numbers out of bounds: log-variances, codes, a fitted decoder variance, gradients of exp.
 
 Shape letters: B batch, K latents, * the sample's axes.
 """

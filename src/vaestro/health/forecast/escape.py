@@ -3,7 +3,7 @@
 Above the threshold the collapsed state is a saddle in the space of encoders and decoders, but
 training moves weights: it starts with an encoder whose code is mostly noise, the decoder unlearns
 to listen to it within some ten to hundred steps, and only what is left then grows. Near the saddle
-that growth is exponential in the steps (SCIENCE N3 in gradient flow; Adam only changes its unit);
+that growth is exponential in the steps (in gradient flow; Adam only changes its unit);
 through several ReLU layers it is slower, since every layer on the way has shrunk. What is left and
 how fast it grows depend on widths, depth, rate and batch: so they are measured, by `probe`.
 

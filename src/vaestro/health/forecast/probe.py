@@ -8,7 +8,7 @@ with that of another one,
 For a Gaussian of variance s^2 it is E[(x - mean x) . f(mu(x))] / s^2, in the linear model
 sum_i lambda_i (W V)_ii / s^2. It is near 0 at the start, whatever the noise of an untrained
 encoder does to the KL, and near collapse it grows or falls exponentially in gradient flow (twice
-the rate of SCIENCE N3); the KL falls first in any case.
+the rate of the weights); the KL falls first in any case.
 Shape letters: B samples of the watched batch, K latents.
 """
 
