@@ -11,6 +11,7 @@ import torch
 from tests.conftest import Silent, small_recipe
 from vaestro.data.arrays import from_array
 from vaestro.data.dataset import DataSet
+from vaestro.experiments import remedied
 from vaestro.experiments import train as training
 from vaestro.experiments.assemble import Assembly, assemble
 from vaestro.experiments.recipe import Recipe, apply, read_recipe
@@ -158,7 +159,11 @@ def test_remedy_goes_again_and_is_written_down(runs: Runs) -> None:
 
 
 @pytest.mark.slow
-def test_most_remedies_and_then_it_is_stopped(tmp_path: Path) -> None:
+def test_most_remedies_and_then_it_is_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A remedy that does not help is tried once, and the next collapse is the end."""
+    monkeypatch.setattr(remedied, "first_fitting", lambda *_: "objective.beta=900")
     recipe = apply(doomed("remedy", most=1), ["objective.reduction=sum", "objective.beta=1000"])
     summary, _, _ = trained(recipe, tmp_path / "r")
     manifest = json.loads((tmp_path / "r" / "manifest.json").read_text())
