@@ -96,4 +96,5 @@ def in_force(plan: Plan) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
-        torch.use_deterministic_algorithms(strict)
+        if plan.deterministic:  # the call alone loads the compiler, two seconds of work
+            torch.use_deterministic_algorithms(strict)
