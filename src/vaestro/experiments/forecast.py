@@ -29,8 +29,8 @@ from vaestro.probability.likelihoods.gaussian import GaussianConfig
 from vaestro.probability.likelihoods.spread import Fixed
 from vaestro.probability.objective import ObjectiveConfig
 
-RANGED = 2048
-"""The ranges of the data are read from so many training samples."""
+RANGED, MOST_RANGED = 2048, 20_000_000
+"""The ranges of the data are read from so many training samples, of so many numbers in all."""
 
 
 def forecast_assembly(
@@ -60,7 +60,8 @@ def numbers_of(assembly: Assembly) -> tuple[Finding, ...]:
         recipe.seed,
     )
     batch = assembly.stream.batch(0)
-    more = torch.cat([part.x for part in assembly.material.some("train", RANGED)])
+    most = max(len(batch.x), min(RANGED, MOST_RANGED // assembly.material.spec.elements))
+    more = torch.cat([part.x for part in assembly.material.some("train", most)])
     return numerical_forecast(assembly.vae, batch, step, more)
 
 
