@@ -12,7 +12,6 @@ epoch is read, and what is the process's own afterwards, less the same before th
 import argparse
 import json
 import platform
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -25,6 +24,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from spread import spread
 from vaestro.data.arrays import ArraysConfig
 from vaestro.data.dataset import DataSet
 from vaestro.data.samples import Samples
@@ -122,11 +122,6 @@ def _little() -> Path:
     path = Path(tempfile.mkdtemp()) / "little.npy"
     np.save(path, np.random.default_rng(1).random((200, ELEMENTS)))
     return path
-
-
-def spread(values: list[float]) -> dict[str, float]:
-    """Minimum, median and maximum."""
-    return {"min": min(values), "median": statistics.median(values), "max": max(values)}
 
 
 def compared(data: DataSet, rounds: int) -> dict[str, Any]:

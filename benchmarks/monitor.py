@@ -14,7 +14,6 @@ convolutions with batch normalisation, and the 784-400-20 network on MNIST (`--m
 import argparse
 import json
 import platform
-import statistics
 import tempfile
 import time
 from collections.abc import Callable
@@ -23,6 +22,7 @@ from typing import Any, NamedTuple
 
 import torch
 
+from spread import spread
 from vaestro.experiments import train as training
 from vaestro.experiments.face import Quiet
 from vaestro.experiments.recipe import Recipe, apply, read_recipe
@@ -103,15 +103,6 @@ def trained(recipe: Recipe, kind: str, inside: Inside) -> Trained:
         training.start(apply(recipe, [f"training.monitor={kind}"]), root, clock)
         history = (root / "history.jsonl").read_bytes()
         return Trained(clock.last - clock.began, inside.taken(), history)
-
-
-def spread(values: list[float]) -> dict[str, float]:
-    """Minimum, median and maximum."""
-    return {
-        "min": round(min(values), 4),
-        "median": round(statistics.median(values), 4),
-        "max": round(max(values), 4),
-    }
 
 
 def measured(recipe: Recipe, rounds: int, inside: Inside) -> dict[str, Any]:

@@ -16,7 +16,6 @@ import io
 import json
 import logging
 import platform
-import statistics
 import tempfile
 import time
 from pathlib import Path
@@ -26,6 +25,7 @@ import numpy as np
 import torch
 
 from networks import FAMILIES, data, operations_per_sample, recipe
+from spread import spread
 from vaestro.experiments import train as training
 from vaestro.experiments.face import Quiet
 
@@ -114,11 +114,6 @@ def theirs(x: np.ndarray, epochs: int) -> float | None:
         seconds = time.perf_counter() - began
     logging.disable(logging.NOTSET)
     return len(images) * epochs / seconds
-
-
-def spread(values: list[float]) -> dict[str, float]:
-    """Minimum, median and maximum."""
-    return {"min": min(values), "median": statistics.median(values), "max": max(values)}
 
 
 def main() -> None:

@@ -13,7 +13,6 @@ import argparse
 import json
 import os
 import platform
-import statistics
 import time
 from collections.abc import Callable
 from importlib import metadata
@@ -22,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from spread import spread
 from vaestro.data.volumes.molecules import molecule
 from vaestro.data.volumes.voxelise import table_of, voxelise
 
@@ -73,11 +73,6 @@ def milliseconds(draw: Callable[[], np.ndarray]) -> float:
     for _ in range(REPEATS):
         draw()
     return (time.perf_counter() - began) / REPEATS * 1e3
-
-
-def spread(values: list[float]) -> dict[str, float]:
-    """Minimum, median and maximum."""
-    return {"min": min(values), "median": statistics.median(values), "max": max(values)}
 
 
 def compared(positions: np.ndarray, channel: np.ndarray, rounds: int) -> dict[str, Any]:

@@ -16,7 +16,8 @@ from vaestro.health.forecast import escape
 from vaestro.health.forecast.calibration import LEAST_RATIO, LIVE_GAIN, NEAR, SURE_ESCAPE, WARM_GAIN
 from vaestro.health.forecast.escape import Growth, expected_escape_steps, growth
 from vaestro.health.forecast.live import live_interval
-from vaestro.health.forecast.probe import Mark, VaeTask, mark, probe
+from vaestro.health.forecast.probe import Mark, mark, probe
+from vaestro.health.task_copy import AnyTask
 from vaestro.metrics.ppca import eigenvalues
 from vaestro.training import plan as planning
 from vaestro.training.step import Stepper
@@ -33,7 +34,7 @@ def watched_of(parts: Assembly) -> Batch:
 
 def probed(parts: Assembly, steps: int, seconds: float = math.inf) -> tuple[Mark, ...]:
     return probe(
-        cast(VaeTask, parts.task),
+        cast(AnyTask, parts.task),
         parts.stream,
         watched_of(parts),
         parts.recipe.training,

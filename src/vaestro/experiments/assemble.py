@@ -30,11 +30,11 @@ from vaestro.probability.objective import Objective, ObjectiveConfig
 from vaestro.probability.priors.regression import Regression
 from vaestro.probability.reduction import effective_variance
 from vaestro.training.elbo import ElboTask
+from vaestro.training.fresh import fresh_state
 from vaestro.training.importance import ImportanceTask
 from vaestro.training.kept_features import KeptFeatures, rests
-from vaestro.training.optimiser import build_optimiser
 from vaestro.training.plan import Plan
-from vaestro.training.state import Meter, TrainState
+from vaestro.training.state import TrainState
 from vaestro.transforms.kinds import fit, model_spec, restored
 from vaestro.transforms.transform import Transform
 
@@ -83,13 +83,7 @@ class Assembly:
 
     def fresh_state(self) -> TrainState:
         """The state before the first step."""
-        device = torch.device(self.plan.device)
-        return TrainState(
-            module=self.vae,
-            optimiser=build_optimiser(self.recipe.training, self.vae),
-            control=self.task.initial_control(device),
-            meter=Meter.empty(self.vae.latent, device, self.vae.predictor is not None),
-        )
+        return fresh_state(self.task, self.recipe.training, torch.device(self.plan.device))
 
 
 Kept = Mapping[str, Tensor]

@@ -9,6 +9,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from vaestro.probability.normal import kl_to_standard
+
 
 class Form(NamedTuple):
     """A formula (B, K) -> (B, K), its name and what is wrong with it ("" for the right one)."""
@@ -18,7 +20,7 @@ class Form(NamedTuple):
     of: Callable[[Tensor, Tensor], Tensor]
 
 
-RIGHT = Form("right", "", lambda m, r: 0.5 * (torch.expm1(r) + m.square() - r))
+RIGHT = Form("right", "", kl_to_standard)
 
 DIVERGENCES: tuple[Form, ...] = (
     RIGHT,

@@ -17,9 +17,8 @@ from vaestro.foundation.schedules import Horizon
 from vaestro.health.forecast.memory import Peak
 from vaestro.health.task_copy import AnyTask, task_copy
 from vaestro.training.config import TrainingConfig
+from vaestro.training.fresh import fresh_state
 from vaestro.training.loop import Batches
-from vaestro.training.optimiser import build_optimiser
-from vaestro.training.state import Meter, TrainState
 from vaestro.training.step import Stepper
 
 UNTIMED = 2
@@ -113,9 +112,7 @@ def _step_seconds(
     """The seconds of each timed step, its batch read with it."""
     vae = task.module.train()
     device = next(vae.parameters()).device
-    meter = Meter.empty(vae.latent, device, vae.predictor is not None)
-    optimiser = build_optimiser(config, vae)
-    state = TrainState(vae, optimiser, task.initial_control(device), meter)
+    state = fresh_state(task, config, device)
     stepper = Stepper(task, config, horizon, seed)
     taken: list[float] = []
     while len(taken) < UNTIMED + MOST:

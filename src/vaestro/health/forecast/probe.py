@@ -14,20 +14,19 @@ Shape letters: B samples of the watched batch, K latents.
 
 import copy
 import time
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import torch
 
 from vaestro.foundation.samples import Batch
 from vaestro.foundation.schedules import Horizon
+from vaestro.health.task_copy import AnyTask, task_copy
 from vaestro.metrics.live import live_dimensions
 from vaestro.models.vae import VAE
 from vaestro.training.config import TrainingConfig
+from vaestro.training.fresh import fresh_state
 from vaestro.training.loop import Batches
-from vaestro.training.optimiser import build_optimiser
-from vaestro.training.state import Meter, TrainState
 from vaestro.training.step import Stepper
-from vaestro.training.task import Task
 
 MARKS_A_DOUBLING = 2
 """How often the gain is measured: at steps 8, 11, 16, 23, ... and after the last."""
@@ -46,14 +45,8 @@ class Mark(NamedTuple):
     live: int
 
 
-class VaeTask(Task, Protocol):
-    """A task whose module is a VAE."""
-
-    vae: VAE
-
-
 def probe(
-    task: VaeTask,
+    task: AnyTask,
     batches: Batches,
     watched: Batch,
     config: TrainingConfig,
@@ -70,18 +63,18 @@ def probe(
     Nothing that is given changes. The last mark tells how many steps there was time for.
     Raises DivergedError when a step is not finite.
     """
-    own = copy.deepcopy(task)
-    state = _fresh(own, config, watched)
+    own = task_copy(task)
+    state = fresh_state(own, config, watched.x.device)
     stepper = Stepper(own, config, horizon, seed)
-    began, marks, upcoming = time.monotonic(), [mark(own.vae, watched, 0)], 8.0
-    own.vae.train()
+    began, marks, upcoming = time.monotonic(), [mark(own.module, watched, 0)], 8.0
+    own.module.train()
     while state.step < most_steps and time.monotonic() - began < most_seconds:
         stepper.take(state, batches.batch(state.step))
         if state.step >= round(upcoming):
-            marks.append(mark(own.vae, watched, state.step))
+            marks.append(mark(own.module, watched, state.step))
             upcoming *= 2 ** (1 / MARKS_A_DOUBLING)
     if marks[-1].step < state.step:
-        marks.append(mark(own.vae, watched, state.step))
+        marks.append(mark(own.module, watched, state.step))
     return tuple(marks)
 
 
@@ -110,13 +103,3 @@ def _gain(vae: VAE, watched: Batch, z: torch.Tensor) -> float:
 
     shifts = [max(1, len(z) * i // (OTHERS + 1)) for i in range(1, OTHERS + 1)]
     return float(nats(0) - torch.stack([nats(shift) for shift in shifts]).mean())
-
-
-def _fresh(task: VaeTask, config: TrainingConfig, watched: Batch) -> TrainState:
-    device = watched.x.device
-    return TrainState(
-        module=task.module,
-        optimiser=build_optimiser(config, task.module),
-        control=task.initial_control(device),
-        meter=Meter.empty(task.vae.latent, device, task.vae.predictor is not None),
-    )
