@@ -5,10 +5,12 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from vaestro.cli.output import Assignments, Json, finish
+from vaestro.cli.output import AT_LEAST_ONE, Assignments, Json, finish
+from vaestro.cli.population import Members, train_population
 from vaestro.cli.progress import TerminalDisplay
 from vaestro.experiments import train as training
 from vaestro.experiments.generic import recipe_for_path
+from vaestro.experiments.population.folder import PopulationFolder
 from vaestro.experiments.recipe import Recipe, apply, quoted, read_recipe
 from vaestro.foundation.errors import RunFolderError
 from vaestro.reports.page import write_report
@@ -26,14 +28,38 @@ def train(
     ] = None,
     resume: Annotated[bool, Parameter(negative="", help="Go on with the run in --run.")] = False,
     set_: Assignments = None,
+    vary: Annotated[
+        list[str] | None,
+        Parameter(
+            name="--vary",
+            negative="",
+            help="Train a member for each value: --vary objective.beta=1,2,4. Repeatable: crossed.",
+        ),
+    ] = None,
+    seeds: Annotated[
+        int | None, Parameter(help="Train every member with so many seeds, from 0 up.")
+    ] = None,
+    population: Annotated[
+        Path | None, Parameter(help="A YAML file that lists the members' edits.")
+    ] = None,
+    width: Annotated[
+        int | None,
+        Parameter(
+            help="Members at once, 1: one by one; measured when left out.", validator=AT_LEAST_ONE
+        ),
+    ] = None,
     json: Json = False,
 ) -> int:
     """Train a recipe into a run folder.
 
     RECIPE is a built-in name (see `vaestro recipes`) or a YAML file; digits when left out, and
     with --data the recipe for that kind of data. With --resume it is the run's own recipe when
-    left out.
+    left out. --vary, --seeds and --population train many runs as one program; each has a folder in
+    members/ of --run.
     """
+    if vary or seeds is not None or population is not None or _holds_population(run, resume):
+        members = Members(tuple(vary or ()), seeds, population, width)
+        return train_population(recipe, members, run, data, resume, set_ or [], json)
     assignments = [*([] if data is None else [f"data.path={quoted(data)}"]), *(set_ or [])]
     before = None
     display = TerminalDisplay()
@@ -61,3 +87,7 @@ def train(
         write_report(folder.root)
     finish(summary, f"{summary['sentence']}\nreport: {folder.report}", json)
     return 0 if summary["status"] in ("finished", "stopped_early") else 1
+
+
+def _holds_population(run: Path | None, resume: bool) -> bool:
+    return resume and run is not None and PopulationFolder(run).record.is_file()

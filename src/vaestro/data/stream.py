@@ -44,15 +44,19 @@ class BatchStream:
         self._ahead = (step + 1, self._reader.submit(self._read, step + 1))
         return batch
 
+    def positions(self, step: int) -> tuple[int, Tensor]:
+        """The epoch of `step`, and where in its split the samples of the batch are, (B,)."""
+        epoch, within = divmod(step, self.steps_per_epoch)
+        start = within * self.batch_size
+        return epoch, self._shuffle(epoch)[start : start + self.batch_size]
+
     def close(self) -> None:
         """Let the reading thread end; what it reads ahead is dropped."""
         if self._reader is not None:
             self._reader.shutdown(wait=True, cancel_futures=True)
 
     def _read(self, step: int) -> Batch:
-        epoch, within = divmod(step, self.steps_per_epoch)
-        start = within * self.batch_size
-        positions = self._shuffle(epoch)[start : start + self.batch_size]
+        epoch, positions = self.positions(step)
         return self.samples.read(positions, epoch)
 
     def _shuffle(self, epoch: int) -> Tensor:

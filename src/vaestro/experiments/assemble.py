@@ -155,7 +155,13 @@ def assemble(
 ) -> Assembly:
     """Build every part of a run; `kept` as in `prepare`, `guests` are a user's own networks. Raises
     UserError in one line when the parts do not fit."""
-    material = prepare(recipe, plan, data, kept)
+    return assemble_on(prepare(recipe, plan, data, kept), recipe, plan, guests)
+
+
+def assemble_on(
+    material: Material, recipe: Recipe, plan: Plan, guests: Guests = NOBODY
+) -> Assembly:
+    """Build the parts of a run on data that were prepared for an equal part of a recipe."""
     stream = BatchStream(material.samples["train"], recipe.training.batch_size, recipe.seed)
     horizon = Horizon(recipe.training.epochs * stream.steps_per_epoch, stream.steps_per_epoch)
     mean = training_mean(material.batches("train")())

@@ -3,14 +3,15 @@
 from typing import Any, NamedTuple
 
 from vaestro.experiments.assemble import Assembly
-from vaestro.experiments.watch import Display, Keeper, forecast_eigenvalue, monitor_of
+from vaestro.experiments.chosen import chosen_of
+from vaestro.experiments.foreseen import foreseen
+from vaestro.experiments.watch import Display, Keeper, monitor_of
 from vaestro.foundation.errors import DivergedError
 from vaestro.health.monitor.causes import words
 from vaestro.health.monitor.checks import refused_step
-from vaestro.health.monitor.monitor import RunMonitor
 from vaestro.runs.folder import RunFolder
 from vaestro.runs.history import History
-from vaestro.training.loop import Loop
+from vaestro.training.loop import Loop, Status
 from vaestro.training.state import TrainState
 
 
@@ -24,40 +25,54 @@ class Ended(NamedTuple):
 
 def attempt(folder: RunFolder, assembly: Assembly, state: TrainState, display: Display) -> Ended:
     """Train until the run ends, is interrupted, diverges, or a remedy is asked for."""
-    recipe, monitor = assembly.recipe, _monitor(folder, assembly)
-    history = History(folder.history, state.history_bytes)
-    events = History(folder.events, state.events_bytes)
-    loop = Loop(
+    loop = engine(folder, assembly, state, display)
+    display.started(assembly, state.step)
+    try:
+        return ended(loop, loop.run(state))
+    except DivergedError as fault:
+        return diverged(loop, assembly, state, fault, display)
+    finally:
+        close(loop, assembly)
+
+
+def engine(folder: RunFolder, assembly: Assembly, state: TrainState, display: Display) -> Loop:
+    """The loop of the run in `folder`, its history and events open where `state` left them."""
+    return Loop(
         task=assembly.task,
         batches=assembly.stream,
         validation=assembly.material.batches("validation"),
-        config=recipe.training,
+        config=assembly.recipe.training,
         plan=assembly.plan,
         horizon=assembly.horizon,
-        seed=recipe.seed,
+        seed=assembly.recipe.seed,
         folder=folder.checkpoints,
-        history=history,
-        events=events,
+        history=History(folder.history, state.history_bytes),
+        events=History(folder.events, state.events_bytes),
         watcher=Keeper(folder, assembly, display),
-        monitor=monitor,
+        monitor=monitor_of(assembly, foreseen(folder, assembly)),
     )
-    display.started(assembly, state.step)
-    try:
-        status = loop.run(state)
-        asked = loop.ending.fields if loop.ending and status == "remedied" else None
-        return Ended(status, asked, False)
-    except DivergedError as caught:
-        epoch = -(-state.step // assembly.horizon.steps_per_epoch)
-        told = refused_step(str(caught), recipe.training)
-        event = {"step": state.step, "epoch": epoch, "cause": "refused-step", **told.as_json()}
-        events.append(event)
-        display.say(words(event))
-        return Ended("diverged", event, True)
-    finally:
-        history.close()
-        events.close()
-        assembly.stream.close()
 
 
-def _monitor(folder: RunFolder, assembly: Assembly) -> RunMonitor | None:
-    return monitor_of(assembly, eigenvalue=forecast_eigenvalue(folder, assembly))
+def close(loop: Loop, assembly: Assembly) -> None:
+    """Let go of the files and of the thread that reads ahead."""
+    loop.history.close()
+    loop.events.close()
+    assembly.stream.close()
+
+
+def ended(loop: Loop, status: Status) -> Ended:
+    """How an attempt ended whose loop came to an end with `status`."""
+    asked = loop.ending.fields if loop.ending and status == "remedied" else None
+    return Ended(status, asked, False)
+
+
+def diverged(
+    loop: Loop, assembly: Assembly, state: TrainState, fault: DivergedError, display: Display
+) -> Ended:
+    """How an attempt ended whose last step was refused; its event is written."""
+    epoch = -(-state.step // assembly.horizon.steps_per_epoch)
+    told = refused_step(str(fault), chosen_of(assembly))
+    event = {"step": state.step, "epoch": epoch, "cause": "refused-step", **told.as_json()}
+    loop.events.append(event)
+    display.say(words(event))
+    return Ended("diverged", event, True)

@@ -12,8 +12,8 @@ from copy import deepcopy
 from typing import Any
 
 from vaestro.experiments.assemble import Assembly, assemble
+from vaestro.experiments.chosen import fitting
 from vaestro.experiments.recipe import Recipe, apply
-from vaestro.foundation.errors import RecipeError
 from vaestro.foundation.files import read_json, sync
 from vaestro.models.build import Guests
 from vaestro.runs.folder import RunFolder
@@ -44,18 +44,18 @@ def edit_for(folder: RunFolder, recipe: Recipe, event: dict[str, Any] | None) ->
         return None
     if len(entries(folder)) >= rule.most:
         return None
-    return first_fitting(recipe, event["remedies"])
+    return first_free(recipe, event["remedies"])
 
 
-def first_fitting(recipe: Recipe, edits: Sequence[str]) -> str | None:
-    """The first edit that is legal in `recipe` and changes it; None when there is none."""
-    for edit in edits:
-        try:
-            if apply(recipe, [edit]) != recipe:
-                return edit
-        except RecipeError:
-            continue
-    return None
+def first_free(recipe: Recipe, edits: Sequence[str]) -> str | None:
+    """The first edit that `recipe` takes, that changes it and makes its run no longer: nobody gave
+    leave for more time. None when there is none."""
+    free = (edit for edit in fitting(recipe, edits) if not edit.startswith(LENGTH))
+    return next(free, None)
+
+
+LENGTH = "training.epochs="
+"""The field that no remedy of a run's own touches."""
 
 
 def again(
@@ -63,8 +63,7 @@ def again(
 ) -> tuple[Assembly, TrainState]:
     """The next attempt: the same data, the recipe with `edit`, from the last good state when the
     loss was not finite, else from the start."""
-    back_to = newest_good(folder) if event["kind"] == "exploding" else 0
-    applied = commit(folder, event, edit, back_to)
+    applied = commit(folder, event, edit, back_to(folder, event))
     kept = {n: t.clone() for n, t in old.vae.transform.state_dict().items()}
     data, recipe = old.material.data, apply(old.recipe, [edit])
     assembly = assemble(recipe, old.plan, data, kept, deepcopy(guests))
@@ -97,6 +96,12 @@ def drop_stale(folder: RunFolder, attempt: int, back_to: int) -> None:
     for path in _all(folder, GOOD):
         if _attempt_of(path) not in (attempt, DAMAGED) and path.name != f"step-{back_to:08d}":
             shutil.rmtree(path)
+
+
+def back_to(folder: RunFolder, event: dict[str, Any]) -> int:
+    """The step from which a run goes on that `event` ended: its last good one when the loss was not
+    finite, else the start."""
+    return newest_good(folder) if event["kind"] == "exploding" else 0
 
 
 def newest_good(folder: RunFolder) -> int:

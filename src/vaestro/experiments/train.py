@@ -1,6 +1,5 @@
 """Train a recipe into a run folder, or go on with the run that is in it."""
 
-import math
 import platform
 import time
 from collections.abc import Callable
@@ -17,11 +16,10 @@ from vaestro.data.arrays import ArraysConfig
 from vaestro.data.dataset import DataSet
 from vaestro.experiments import remedied
 from vaestro.experiments.assemble import Assembly, assemble
-from vaestro.experiments.attempt import attempt
+from vaestro.experiments.attempt import Ended, attempt
+from vaestro.experiments.finish import finish
 from vaestro.experiments.forecast import forecast_assembly
 from vaestro.experiments.guests import located, unfilled
-from vaestro.experiments.model_files import save_model
-from vaestro.experiments.pictures import write_pictures
 from vaestro.experiments.recipe import (
     Recipe,
     as_settled,
@@ -30,16 +28,13 @@ from vaestro.experiments.recipe import (
 )
 from vaestro.experiments.watch import Display
 from vaestro.foundation.files import write_json, write_text
-from vaestro.foundation.samples import Batch
 from vaestro.foundation.schedules import depends_on_run_length
-from vaestro.health.baselines import constant_data_term
-from vaestro.health.verdict import sentence, verdict
+from vaestro.health.forecast.forecast import Forecast
 from vaestro.models.build import NOBODY, Guests
 from vaestro.runs.folder import RunFolder
 from vaestro.runs.lock import locked
 from vaestro.training import checkpoints
 from vaestro.training import plan as planning
-from vaestro.training.loop import adopt_final_weights
 from vaestro.training.state import TrainState, starting
 
 
@@ -62,7 +57,7 @@ def start(
     plan = planning.choose(recipe.training)
     with planning.in_force(plan):
         assembly = assemble(recipe, plan, data, guests=deepcopy(guests))
-        assembly, told = forecast_assembly(assembly)
+        assembly, told = forecast_assembly(assembly, "brief")
         recipe = assembly.recipe
         for line in (told.sentence, *(finding.sentence for finding in told.findings)):
             display.say(line)
@@ -70,10 +65,15 @@ def start(
         with locked(root):
             if data is not None:
                 recipe = _kept_data(recipe, data, root)
-            write_text(folder.recipe, recipe.to_yaml())
-            write_json(folder.forecast, told.as_json())
-            _write_manifest(folder, assembly)
+            write_beginning(folder, recipe, assembly, told)
             return _run(folder, assembly, assembly.fresh_state(), display, guests)
+
+
+def write_beginning(folder: RunFolder, recipe: Recipe, assembly: Assembly, told: Forecast) -> None:
+    """Write what a run's folder holds before its first step; `recipe` as it is kept there."""
+    write_text(folder.recipe, recipe.to_yaml())
+    write_json(folder.forecast, told.as_json())
+    _write_manifest(folder, assembly)
 
 
 def resume(
@@ -130,6 +130,7 @@ def _go_on(
             state.load(found[0], found[1]["numbers"])
         elif applied:
             remedied.begin(folder, state, applied)
+        folder.diagnosis.unlink(missing_ok=True)  # it is about the run as it was
         write_text(folder.recipe, asked.to_yaml())
         folder.update_manifest(plan=plan.describe(), status="running", **assembly.effective)
         return _run(folder, assembly, state, display, guests)
@@ -155,59 +156,30 @@ def _run(
         assembly, state = remedied.again(folder, assembly, ended.event, edit, guests)
         display.say(f"going on from step {state.step:,} with --set '{edit}'")
     seconds = time.monotonic() - began
-    status = "stopped_early" if ended.status == "remedied" else ended.status
-    summary = _finish(folder, assembly, state, status, ended.diverged)
+    return write_end(folder, assembly, state, ended, display, seconds, trained)
+
+
+def write_end(
+    folder: RunFolder,
+    assembly: Assembly,
+    state: TrainState,
+    ended: Ended,
+    display: Display,
+    seconds: float,
+    trained: int,
+) -> dict[str, Any]:
+    """Write what the end of a run leaves; `trained`: samples, in `seconds`. Returns its summary."""
+    if ended.status == "remedied":
+        ended = ended._replace(status="stopped_early")
+    summary = finish(folder, assembly, state, ended, display.say)
     summary |= {
         "steps": state.step,
         "seconds": round(seconds, 3),
         "samples_per_second": round(trained / seconds, 1) if trained else None,
     }
     write_json(folder.summary, summary)
-    folder.update_manifest(status=status)
+    folder.update_manifest(status=ended.status)
     return summary
-
-
-def _finish(
-    folder: RunFolder, assembly: Assembly, state: TrainState, status: str, diverged: bool
-) -> dict[str, Any]:
-    """Model, final figures of both splits, pictures, verdict."""
-    adopt_final_weights(state)
-    recipe, material, vae = assembly.recipe, assembly.material, assembly.vae
-    save_model(folder.model, vae, recipe, material.data.spec, material.spec)
-    vae.eval()
-    figures = {
-        name: _finite(assembly.task.validate(material.batches(name)(), state.control))
-        for name in ("train", "validation")
-    }
-    sample_x = _first_samples(material.batches("train", 2048)())
-    baseline = constant_data_term(vae, sample_x)
-    write_pictures(folder.snapshots / "final.npz", assembly, baseline)
-    word = verdict(figures["validation"], diverged, vae.head.stochastic)
-    said = sentence(word, figures["validation"], vae.latent, baseline, vae.head.stochastic)
-    ending = state.watched.get("ending", {"kind": word})
-    if ending["kind"] != word:  # the monitor stopped it, and knows more than the last figures tell
-        word, said = ending["kind"], ending["sentence"]
-    if status == "interrupted":
-        said = f"Interrupted at step {state.step}; go on with --resume. So far: {said}"
-    return {
-        "run": str(folder.root),
-        "status": status,
-        **figures,
-        **assembly.effective,
-        "verdict": word,
-        "sentence": said,
-        "baseline_constant": baseline,
-    }
-
-
-def _finite(figures: dict[str, Any]) -> dict[str, Any]:
-    """The figures with null for what is not finite, as JSON has it."""
-    return {name: value if math.isfinite(value) else None for name, value in figures.items()}
-
-
-def _first_samples(batches: Any) -> torch.Tensor:
-    parts: list[torch.Tensor] = [batch.x for batch in batches if isinstance(batch, Batch)]
-    return torch.cat(parts)
 
 
 def _kept_data(recipe: Recipe, data: DataSet, root: Path) -> Recipe:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from vaestro.networks.body import Shape
-from vaestro.networks.foreign import PassThroughHead
+from vaestro.networks.foreign import PassThroughHead, noise_scale
 from vaestro.networks.initialise import initialise, initialise_head
 from vaestro.probability.posterior import DeterministicConfig, GaussianConfig, Posterior
 
@@ -66,7 +66,12 @@ def _hidden(
 
 
 class PosteriorHead(nn.Module):
-    """The features of every level -> Posterior over all K latents, level after level."""
+    """The features of every level -> Posterior over all K latents, level after level.
+
+    `epsilon_std`: the standard deviation of the sampler's noise; 0 for a point.
+    """
+
+    epsilon_std: Tensor
 
     def __init__(
         self,
@@ -79,6 +84,8 @@ class PosteriorHead(nn.Module):
         self.config = config
         self.latents = latents
         self.latent = sum(map(prod, latents))
+        std = config.epsilon_std if isinstance(config, GaussianConfig) else 0.0
+        self.register_buffer("epsilon_std", noise_scale(std), persistent=False)
         maps = 1 if isinstance(config, DeterministicConfig) else 2
         self.levels = nn.ModuleList(
             Level(shape, latent, maps, config.hidden, generator)
@@ -89,11 +96,6 @@ class PosteriorHead(nn.Module):
     def stochastic(self) -> bool:
         """Whether the posterior has a density (False for the plain autoencoder)."""
         return isinstance(self.config, GaussianConfig)
-
-    @property
-    def epsilon_std(self) -> float:
-        """The standard deviation of the sampler's noise; 0 for a point."""
-        return self.config.epsilon_std if isinstance(self.config, GaussianConfig) else 0.0
 
     def forward(self, features: tuple[Tensor, ...]) -> Posterior:
         """The posterior of each sample, in at least 32 bits: its exp and KL need the range."""

@@ -129,7 +129,7 @@ class VAE(nn.Module):
         self._require_shape(x)
         features = self.features(x, given) if features is None else features
         posterior = self._posterior(features, given)
-        z = posterior.sample(noise if self.head.epsilon_std == 1 else noise * self.head.epsilon_std)
+        z = posterior.sample(noise * self.head.epsilon_std)
         outputs = self.decode(z, given)
         log_likelihood = self.likelihood.log_prob(x, outputs) + self.transform.log_det
         kl = self.prior.divergence(posterior, z, given, noise)

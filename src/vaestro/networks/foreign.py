@@ -81,11 +81,20 @@ class ForeignEncoder(nn.Module):
         )
 
 
+def noise_scale(std: float) -> Tensor:
+    """The standard deviation of a sampler's noise as a buffer, so that the members of a population
+    may differ in it. In 64 bits until the model chooses; not saved: its home is the recipe."""
+    return torch.tensor(std, dtype=torch.float64)
+
+
 class PassThroughHead(nn.Module, Generic[P]):
     """The head of an encoder that gives its posterior: no layer, `posterior(mean, raw scale)`.
 
-    `latents`: the shape of the one level; `posterior` takes two tensors (B, K) of at least 32 bits.
+    `latents`: the shape of the one level; `posterior` takes two tensors (B, K) of at least 32 bits;
+    `epsilon_std`: the standard deviation of the sampler's noise.
     """
+
+    epsilon_std: Tensor
 
     def __init__(
         self,
@@ -99,7 +108,8 @@ class PassThroughHead(nn.Module, Generic[P]):
         self.latent = prod(require_one_level(latents))
         self.posterior = posterior
         self.stochastic = stochastic
-        self.epsilon_std = epsilon_std if stochastic else 0.0
+        scale = noise_scale(epsilon_std if stochastic else 0.0)
+        self.register_buffer("epsilon_std", scale, persistent=False)
 
     def forward(self, features: tuple[Tensor, ...]) -> P:
         """features: one level (B, 2, ...), the mean and the raw scale."""

@@ -12,6 +12,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from vaestro.foundation.config import Config
+from vaestro.networks.dropout import Dropout
 from vaestro.networks.initialise import Initialisation
 
 Activation = Literal["none", "relu", "leaky-relu", "elu", "silu", "gelu", "tanh"]
@@ -96,7 +97,7 @@ class Block(nn.Module):
         early, late = (None, norm) if config.normalise_last else (norm, None)
         self.layer = _sequence(layer, early)
         self.film = Film(film, channels) if film else None
-        drop = nn.Dropout(config.dropout) if config.dropout else None
+        drop = Dropout(config.dropout) if config.dropout else None
         self.after = _sequence(activation(config.activation), late, drop)
         self.residual = config.residual and same_shape
 

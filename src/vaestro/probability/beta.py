@@ -101,20 +101,15 @@ def final_beta(config: Pure | Geco | Capacity, state: BetaState) -> float | Tens
             return config.final
 
 
-def penalty(
-    config: Pure | Geco | Capacity,
-    beta: float | Tensor,
-    prior_term: Tensor,
-    step: int | None,
-    horizon: Horizon,
-) -> Tensor:
-    """beta * R, or gamma * |R - C(step)|; step None means the end of the schedule."""
+def capacity_at(config: Pure | Geco | Capacity, step: int | None, horizon: Horizon) -> float | None:
+    """C(step), the nats at which a capacity target holds R, step None being the end of the
+    schedule; None for every other kind."""
     if not isinstance(config, Capacity):
-        return beta * prior_term
+        return None
     if step is None:
-        return beta * (prior_term - config.end).abs()
+        return config.end
     ramp = Linear(start=config.start, end=config.end, length=config.length)
-    return beta * (prior_term - ramp.at(step, horizon)).abs()
+    return ramp.at(step, horizon)
 
 
 def advanced(

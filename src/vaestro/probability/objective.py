@@ -47,6 +47,47 @@ class Terms(NamedTuple):
         nothing, since who learns from it is no part of the model that the loss is of."""
         return self._replace(loss=self.loss + (lesson - lesson.detach()))
 
+    def of(self, members: int | Tensor) -> "Terms":
+        """Those of one member of a population, or of some: every value has an axis of members."""
+        label = None if self.label_term is None else self.label_term[members]
+        loss, data_term, prior_term, per_dimension = (value[members] for value in self[:4])
+        return Terms(loss, data_term, prior_term, per_dimension, label)
+
+
+Number = float | Tensor
+
+
+class Balance(NamedTuple):
+    """The numbers that combine the terms of a step; scalars, as tensors where the members of a
+    population differ in them.
+
+    data, prior: the reduction's weights; beta: that of the prior term; capacity: the nats at which
+    the prior term is held, None where it is not; free_bits: nats of each dimension that cost
+    nothing, None for none.
+    """
+
+    data: Number
+    prior: Number
+    beta: Number
+    capacity: Number | None = None
+    free_bits: Number | None = None
+
+
+def combined(data_term: Tensor, per_dimension: Tensor, at: Balance) -> Terms:
+    """The terms from a mean data term (scalar) and the mean KL per dimension (K,).
+
+    loss = data * D + prior * beta * R, R = sum_j max(KL_j, free_bits), KL_j a mean over the batch
+    (Kingma et al. 2016, eq. 15); with a capacity |R - capacity| in place of R.
+    """
+    prior_term = per_dimension.sum()
+    counted = prior_term
+    if at.free_bits is not None:
+        counted = per_dimension.clamp(min=at.free_bits).sum()
+    if at.capacity is not None:
+        counted = (counted - at.capacity).abs()
+    loss = at.data * data_term + at.prior * (at.beta * counted)
+    return Terms(loss, data_term, prior_term, per_dimension)
+
 
 class Objective:
     """Combines log-likelihoods and KLs of a batch into Terms.
@@ -73,11 +114,12 @@ class Objective:
         self, data_term: Tensor, per_dimension: Tensor, beta: float | Tensor, step: int | None
     ) -> Terms:
         """The terms from a mean data term (scalar) and the mean KL per dimension (K,)."""
-        prior_term = per_dimension.sum()
-        counted = self._counted(per_dimension) if self.config.free_bits else prior_term
-        penalty = weighting.penalty(self.config.beta, beta, counted, step, self.horizon)
-        loss = self.weights.data * data_term + self.weights.prior * penalty
-        return Terms(loss, data_term, prior_term, per_dimension)
+        return combined(data_term, per_dimension, self.balance(beta, step))
+
+    def balance(self, beta: float | Tensor, step: int | None) -> Balance:
+        """What combines the terms at `step` (None: at the end of every schedule)."""
+        capacity = weighting.capacity_at(self.config.beta, step, self.horizon)
+        return Balance(*self.weights, beta, capacity, self.config.free_bits or None)
 
     def beta_at(self, state: BetaState, step: int) -> float | Tensor:
         """The weight of the prior term at `step`."""
@@ -90,7 +132,3 @@ class Objective:
     def effective_beta(self, state: BetaState) -> float:
         """beta * w_p / w_d at the end of the schedule."""
         return effective_beta(float(self.final_beta(state)), self.weights)
-
-    def _counted(self, per_dimension: Tensor) -> Tensor:
-        """sum_j max(KL_j, free_bits), KL_j a mean over the batch (Kingma et al. 2016, eq. 15)."""
-        return per_dimension.clamp(min=self.config.free_bits).sum()

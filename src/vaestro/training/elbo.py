@@ -10,15 +10,16 @@ import torch
 from torch import Tensor
 
 from vaestro.foundation.randomness import Stream, generator
-from vaestro.foundation.samples import Batch
+from vaestro.foundation.samples import Batch, Given
 from vaestro.models.levels import skip_nats
 from vaestro.models.vae import VAE, Pass
 from vaestro.probability import beta as weighting
 from vaestro.probability.beta import BetaState
-from vaestro.probability.objective import Objective, Terms
+from vaestro.probability.objective import Balance, Objective, Terms, combined
 from vaestro.training.kept_features import KeptFeatures
 from vaestro.training.plan import Plan
 from vaestro.training.record import figures_of
+from vaestro.training.tally import Tally
 
 
 class ElboTask:
@@ -58,19 +59,35 @@ class ElboTask:
     def terms(self, batch: Batch, control: BetaState, step: int) -> Terms:
         """One stochastic estimate of the objective on `batch`."""
         result = self._pass(batch, Stream.POSTERIOR, step)
-        beta = self.weight(control, step)
-        terms = self.objective.terms(result.log_likelihood, result.kl, beta, step)
+        return self._terms(result, self.balance(control, step))
+
+    def balance(self, control: BetaState, step: int) -> Balance:
+        """What combines the terms at `step`."""
+        return self.objective.balance(self.weight(control, step), step)
+
+    def noise(self, x: Tensor, stream: Stream, counter: int) -> Tensor:
+        """The noise (B, K) for the samples x: (B, *) of (stream, counter)."""
+        random = generator(self.seed, stream, counter, device=x.device)
+        size = (len(x), self.vae.latent)
+        return torch.randn(size, generator=random, device=x.device, dtype=x.dtype)
+
+    def estimate(self, vae: VAE, x: Tensor, noise: Tensor, given: Given, at: Balance) -> Terms:
+        """The terms that `vae` has on x: (B, *) with `noise`; `terms` of a model in the place of
+        the task's own, for a population's."""
+        return self._terms(vae(x, noise, given), at)
+
+    def _terms(self, result: Pass, at: Balance) -> Terms:
+        terms = combined(-result.log_likelihood.mean(), result.kl.mean(0), at)
         if result.lesson is not None:
             terms = terms.with_lesson(result.lesson.mean())
-        return (
-            terms if result.label_nats is None else self._labelled(terms, result.label_nats.mean())
-        )
+        nats = result.label_nats
+        return terms if nats is None else self._labelled(terms, nats.mean(), at)
 
-    def _labelled(self, terms: Terms, label_term: Tensor) -> Terms:
+    def _labelled(self, terms: Terms, label_term: Tensor, at: Balance) -> Terms:
         """Scaled like the data term, so that every reduction keeps one meaning."""
         predictor = self.vae.predictor
         assert predictor is not None, "label nats come from a predictor"
-        return terms.with_label(label_term, self.objective.weights.data * predictor.weight)
+        return terms.with_label(label_term, at.data * predictor.weight)
 
     def advanced(self, control: BetaState, terms: Terms, step: int) -> BetaState:
         """The controller after seeing this step's data term."""
@@ -87,53 +104,51 @@ class ElboTask:
         skips; where the transform reduces, `model_space_mse` and `model_space_data_term` tell what
         the model was given to do.
         """
-        count = 0
-        nats, label, other, kl = (
-            torch.zeros(size, dtype=torch.float64) for size in ((), (), (3,), (self.vae.latent,))
-        )
+        tally = Tally()
         for number, batch in enumerate(batches):
             result = self._pass(batch, Stream.VALIDATION, number)
-            count += len(batch.x)
-            log_likelihood = result.log_likelihood + self.vae.beside(batch)
-            nats = nats + log_likelihood.double().sum().cpu()
-            kl = kl + result.kl.double().sum(0).cpu()
-            other = other + self._beside_objective(batch, result)
-            if result.label_nats is not None:
-                label = label + result.label_nats.double().sum().cpu()
+            tally = tally.plus(self.counted(self.vae, batch, result), len(batch.x))
+        return self.figures(tally, control)
+
+    def counted(self, vae: VAE, batch: Batch, result: Pass) -> tuple[Tensor, ...]:
+        """What a batch adds to a tally, in 64 bits: nats (), squared error per element in natural
+        units and in model space, model-space log-likelihood (3,), KL (K,), and label nats () where
+        a covariate is read. `result` is a pass of `vae`, which may be another in the task's place.
+        """
+        log_likelihood = result.log_likelihood + vae.beside(batch)
+        mean = vae.likelihood.mean(vae.decode(result.posterior.mean, batch.given))
+        errors = (batch.truth - vae.transform.invert(mean), batch.x - mean)
+        sums = [error.double().square().mean() * len(error) for error in errors]
+        inside = (result.log_likelihood - vae.transform.log_det).double().sum()
+        label = () if result.label_nats is None else (result.label_nats.double().sum(),)
+        other = torch.stack([*sums, inside])
+        return (log_likelihood.double().sum(), other, result.kl.double().sum(0), *label)
+
+    def figures(self, tally: Tally, control: BetaState) -> dict[str, Any]:
+        """The figures of a split from its tally."""
+        nats, other, kl, *label = tally.means
         beta = self.objective.final_beta(control)
         beta = beta.cpu() if isinstance(beta, Tensor) else beta
-        terms = self.objective.combine(-nats / count, kl / count, beta, None)
+        at = self.objective.balance(beta, None)
+        terms = combined(-nats, kl, at)
         if self.vae.predictor is not None:
-            terms = self._labelled(terms, label / count)
+            terms = self._labelled(terms, label[0], at)
         figures = figures_of(terms)
-        figures |= {"beta": float(beta), "mse": float(other[0] / count)}
-        around = skip_nats(self.vae.head.latents, kl / count)
+        figures |= {"beta": float(beta), "mse": float(other[0])}
+        around = skip_nats(self.vae.head.latents, kl)
         if around is not None:
             figures["skip_term"] = around
         if self.vae.transform.reduces:
-            figures["model_space_mse"] = float(other[1] / count)
-            figures["model_space_data_term"] = -float(other[2] / count)
+            figures["model_space_mse"] = float(other[1])
+            figures["model_space_data_term"] = -float(other[2])
         return figures
 
     def _pass(self, batch: Batch, stream: Stream, counter: int) -> Pass:
         """Forward with the noise of (stream, counter), under the plan's precision."""
-        x = batch.x
-        random = generator(self.seed, stream, counter, device=x.device)
-        noise = torch.randn(
-            len(x), self.vae.latent, generator=random, device=x.device, dtype=x.dtype
-        )
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.plan.precision == "bf16"):
+        noise = self.noise(batch.x, stream, counter)
+        half = self.plan.precision == "bf16"
+        with torch.autocast(batch.x.device.type, torch.bfloat16, enabled=half):
             kept = self.kept.get(stream)
             features = None if kept is None else kept.of(self.vae, batch)
-            result: Pass = self._forward(x, noise, batch.given, features)
+            result: Pass = self._forward(batch.x, noise, batch.given, features)
         return result
-
-    def _beside_objective(self, batch: Batch, result: Pass) -> Tensor:
-        """Sums over the batch, (3,) in 64 bits: squared error per element through the posterior
-        mean, of natural samples and of those in model space, and the model-space log-likelihood.
-        """
-        mean = self.vae.likelihood.mean(self.vae.decode(result.posterior.mean, batch.given))
-        errors = (batch.truth - self.vae.transform.invert(mean), batch.x - mean)
-        sums = [error.double().square().mean() * len(error) for error in errors]
-        inside = (result.log_likelihood - self.vae.transform.log_det).double().sum()
-        return torch.stack([*sums, inside]).cpu()

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from vaestro.foundation.randomness import Stream, generator
-from vaestro.foundation.samples import Batch
+from vaestro.foundation.samples import Batch, Given
 from vaestro.models.importance import ImportancePass, importance_pass
 from vaestro.models.vae import VAE
 from vaestro.probability.beta import BetaState
 from vaestro.probability.importance_objective import importance_bound, importance_terms
-from vaestro.probability.objective import Objective, Terms
+from vaestro.probability.objective import Balance, Objective, Terms
 from vaestro.training.elbo import ElboTask
 
 
@@ -50,6 +50,20 @@ class ImportanceTask:
         """One stochastic estimate of the bound on `batch`, and of the terms of the ELBO."""
         return importance_terms(*self._pass(batch, Stream.POSTERIOR, step))
 
+    def balance(self, control: BetaState, step: int) -> Balance:
+        """The unweighted one."""
+        return self.elbo.balance(control, step)
+
+    def noise(self, x: Tensor, stream: Stream, counter: int) -> Tensor:
+        """The noise (S, B, K) for the samples x: (B, *) of (stream, counter)."""
+        random = generator(self.elbo.seed, stream, counter, device=x.device)
+        size = (self.samples, len(x), self.elbo.vae.latent)
+        return torch.randn(size, generator=random, device=x.device, dtype=x.dtype)
+
+    def estimate(self, vae: VAE, x: Tensor, noise: Tensor, given: Given, at: Balance) -> Terms:
+        """The terms that `vae` has on x: (B, *); nothing is weighted, whatever `at` says."""
+        return importance_terms(*importance_pass(vae, x, noise, given))
+
     def advanced(self, control: BetaState, terms: Terms, step: int) -> BetaState:
         """`control` as it is: nothing is weighted."""
         return control
@@ -74,9 +88,7 @@ class ImportanceTask:
     def _pass(self, batch: Batch, stream: Stream, counter: int) -> ImportancePass:
         """S draws for each sample with the noise of (stream, counter), in the plan's precision."""
         x, vae = batch.x, self.elbo.vae
-        random = generator(self.elbo.seed, stream, counter, device=x.device)
-        size = (self.samples, len(x), vae.latent)
-        noise = torch.randn(size, generator=random, device=x.device, dtype=x.dtype)
+        noise = self.noise(x, stream, counter)
         half = self.elbo.plan.precision == "bf16"
         with torch.autocast(x.device.type, torch.bfloat16, enabled=half):
             return self._forward(vae, x, noise, batch.given)

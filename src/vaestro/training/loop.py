@@ -70,19 +70,31 @@ class Loop:
         Raises DivergedError (after saving the last good state) and StorageError.
         """
         stepper = Stepper(self.task, self.config, self.horizon, self.seed)
-        self.task.module.train()
-        self._saved_at = time.monotonic()
         with interruption() as asked:
-            if state.step == 0:
-                self._validate(state)
-            while state.step < self.horizon.steps and not state.stopped and not self.ending:
+            self.begin(state)
+            while self.goes_on(state):
                 if asked.is_set():
-                    self._save(state)
+                    self.save(state)
                     return "interrupted"
                 self._step(stepper, state)
+        return self.end(state)
+
+    def begin(self, state: TrainState) -> None:
+        """What comes before the first step from `state`."""
+        self.task.module.train()
+        self._saved_at = time.monotonic()
+        if state.history_bytes == 0:  # a run that was stopped before its first step has its record
+            self._validate(state)
+
+    def goes_on(self, state: TrainState) -> bool:
+        """Whether there is a step to take."""
+        return state.step < self.horizon.steps and not state.stopped and not self.ending
+
+    def end(self, state: TrainState) -> Status:
+        """What comes after the last step, and how the run ended."""
         if self.ending and self.ending.act == "remedy":
             return "remedied"
-        self._save(state)
+        self.save(state)
         return "stopped_early" if state.stopped else "finished"
 
     def _step(self, stepper: Stepper, state: TrainState) -> None:
@@ -90,16 +102,26 @@ class Loop:
         try:
             stepper.take(state, batch)
         except DivergedError:
-            self._save(state)  # untouched by the refused step
+            self.save(state)  # untouched by the refused step
             raise
+        self.stepped(state)
+        if self._checkpoint_due(state):
+            self.save(state)
+
+    def stepped(self, state: TrainState, figures: dict[str, Any] | None = None) -> None:
+        """What comes after a step was taken: records and validations that are due. `figures`: those
+        of the validation, where they were computed already."""
         self.watcher.stepped(state.step)
-        epoch, within = divmod(state.step, self.horizon.steps_per_epoch)
+        within = state.step % self.horizon.steps_per_epoch
         if within == 0 or (self.config.log_steps and state.step % self.config.log_steps == 0):
             self._record_training(state)
-        if within == 0 and epoch % self.config.validate_epochs == 0:
-            self._validate(state)
-        if self._checkpoint_due(state):
-            self._save(state)
+        if self.validates(state):
+            self._validate(state, figures)
+
+    def validates(self, state: TrainState) -> bool:
+        """Whether the step just taken is one after which the run is validated."""
+        epoch, within = divmod(state.step, self.horizon.steps_per_epoch)
+        return within == 0 and epoch % self.config.validate_epochs == 0
 
     def _record_training(self, state: TrainState) -> None:
         if state.meter.count == 0:
@@ -118,10 +140,11 @@ class Loop:
         if self.monitor:
             self._notice(state, self.monitor.trained(state, terms))
 
-    def _validate(self, state: TrainState) -> None:
+    def _validate(self, state: TrainState, figures: dict[str, Any] | None = None) -> None:
         with evaluation_weights(state):
             self.task.module.eval()
-            figures = self.task.validate(self.validation(), state.control)
+            if figures is None:
+                figures = self.task.validate(self.validation(), state.control)
             self._record(state, {"split": "validation", **figures})
             if self.config.early_stopping and state.step > 0:
                 watch_best(state, self.config.early_stopping, figures)
@@ -165,7 +188,8 @@ class Loop:
         by_steps = every is not None and state.step % every == 0
         return by_steps or time.monotonic() - self._saved_at >= self.config.checkpoint_seconds
 
-    def _save(self, state: TrainState) -> None:
+    def save(self, state: TrainState) -> None:
+        """Write a checkpoint, unless that of this step is there."""
         if state.step == self._saved_step:
             return  # nothing changed since: a whole checkpoint is never put at risk
         self._sync()

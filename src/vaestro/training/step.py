@@ -67,15 +67,18 @@ class Stepper:
 
     @torch.no_grad()
     def _average(self, state: TrainState) -> None:
-        """Exponential moving average of the parameters, its first steps weighted like a mean.
-
-        decay_t = min(ema, (1 + t) / (10 + t)), so that a short run is not dominated by its start.
-        """
+        """Exponential moving average of the parameters."""
         if not self.config.ema:
             return
         if not state.average:
             state.average = {n: p.detach().clone() for n, p in self.task.module.named_parameters()}
-        decay = min(self.config.ema, (1 + state.step) / (10 + state.step))
+        decay = average_decay(self.config.ema, state.step)
         parameters = dict(self.task.module.named_parameters())
         for name, mean in state.average.items():
             mean.lerp_(parameters[name], 1 - decay)
+
+
+def average_decay(ema: float, step: int) -> float:
+    """How much of the averaged weights stays at `step`: min(ema, (1 + t) / (10 + t)), and nothing
+    at the first, so that a short run is not dominated by its start."""
+    return min(ema, (1 + step) / (10 + step)) if step else 0.0

@@ -1,0 +1,113 @@
+"""What the end of a run leaves: the model, its final figures, pictures, the diagnosis."""
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+
+from vaestro.experiments.assemble import Assembly
+from vaestro.experiments.attempt import Ended
+from vaestro.experiments.doctor import diagnose_trained
+from vaestro.experiments.model_files import save_model
+from vaestro.experiments.pictures import write_pictures
+from vaestro.foundation.errors import one_line
+from vaestro.foundation.samples import Batch
+from vaestro.health.baselines import constant_data_term
+from vaestro.health.diagnosis.diagnosis import Diagnosis
+from vaestro.health.finding import Finding, Kind
+from vaestro.health.verdict import sentence, verdict
+from vaestro.runs.folder import RunFolder
+from vaestro.training.loop import adopt_final_weights
+from vaestro.training.state import TrainState
+
+BASELINE_SAMPLES = 2048
+
+
+def finish(
+    folder: RunFolder,
+    assembly: Assembly,
+    state: TrainState,
+    ended: Ended,
+    say: Callable[[str], None],
+) -> dict[str, Any]:
+    """Write what the end of a run leaves; returns what its summary says of the model."""
+    adopt_final_weights(state)
+    recipe, material, vae = assembly.recipe, assembly.material, assembly.vae
+    save_model(folder.model, vae, recipe, material.data.spec, material.spec)
+    vae.eval()
+    figures = {
+        name: _finite(assembly.task.validate(material.batches(name)(), state.control))
+        for name in ("train", "validation")
+    }
+    baseline = constant_data_term(vae, _first_samples(material.batches("train", BASELINE_SAMPLES)))
+    write_pictures(folder.snapshots / "final.npz", assembly, baseline)
+    word, said = _judged(folder, assembly, figures["validation"], baseline, ended, state, say)
+    return {
+        "run": str(folder.root),
+        "status": ended.status,
+        **figures,
+        **assembly.effective,
+        "verdict": word,
+        "sentence": said,
+        "baseline_constant": baseline,
+    }
+
+
+def _judged(
+    folder: RunFolder,
+    assembly: Assembly,
+    figures: dict[str, Any],
+    baseline: float,
+    ended: Ended,
+    state: TrainState,
+    say: Callable[[str], None],
+) -> tuple[Kind, str]:
+    """The doctor's verdict and a sentence; of a run that goes on, what its figures tell so far."""
+    vae = assembly.vae
+    plain = verdict(figures, ended.diverged, vae.head.stochastic)
+    said = sentence(plain, figures, vae.latent, baseline, vae.head.stochastic)
+    if ended.status == "interrupted":
+        return plain, f"Interrupted at step {state.step}; go on with --resume. So far: {said}"
+    seen = _seen(ended, state)
+    if seen is None and plain == "exploding":
+        seen = Finding("exploding", said)
+    found = _diagnosed(folder, assembly, seen, say)
+    if found is None or found.verdict == plain == "healthy":
+        return plain, said
+    return found.verdict, _of_state(found)
+
+
+def _seen(ended: Ended, state: TrainState) -> Finding | None:
+    """What ended the run before its time, as the monitor or the guard saw it."""
+    event = ended.event or state.watched.get("ending")
+    if event is None:
+        return None
+    return Finding(event["kind"], event["sentence"], event["evidence"], tuple(event["remedies"]))
+
+
+def _diagnosed(
+    folder: RunFolder, assembly: Assembly, seen: Finding | None, say: Callable[[str], None]
+) -> Diagnosis | None:
+    """The doctor's word; None where the model cannot be examined, since a trained run is worth more
+    than its diagnosis."""
+    try:
+        return diagnose_trained(folder, assembly, seen)
+    except (RuntimeError, ValueError) as fault:
+        say(f"no diagnosis was made: {one_line(str(fault))[:200]}")
+        return None
+
+
+def _of_state(found: Diagnosis) -> str:
+    """The sentence of the finding that is the verdict; of the first where there is none."""
+    of_state = (one.sentence for one in found.findings if one.kind == found.verdict)
+    return next(of_state, found.sentence)
+
+
+def _finite(figures: dict[str, Any]) -> dict[str, Any]:
+    """The figures with null for what is not finite, as JSON has it."""
+    return {name: value if math.isfinite(value) else None for name, value in figures.items()}
+
+
+def _first_samples(batches: Callable[[], Iterable[Batch]]) -> torch.Tensor:
+    return torch.cat([batch.x for batch in batches()])

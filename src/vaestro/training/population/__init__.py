@@ -1,0 +1,1 @@
+"""Populations: K runs of equal shapes, trained as one program."""

@@ -1,0 +1,124 @@
+"""The terms of every member on its batch, computed as one program.
+
+The model of the first member is called with the parameters of all, by torch.func; what the members
+differ in are rows of tensors. Shape letters: K members, B batch, L latents, * the sample's axes.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from vaestro.foundation.randomness import Stream
+from vaestro.foundation.samples import Given
+from vaestro.probability.objective import Balance, Number, Terms
+from vaestro.training.elbo import ElboTask
+from vaestro.training.importance import ImportanceTask
+from vaestro.training.population.masks import Dropped, dropped_in, masks
+from vaestro.training.population.member import Member
+from vaestro.training.population.reading import Reading
+from vaestro.training.population.stack import Stack
+
+Tensors = dict[str, Tensor]
+
+
+class Estimate:
+    """Computes the terms of a stack's members. It holds what does not change from step to step, and
+    is made anew when members join or leave."""
+
+    def __init__(self, stack: Stack, dropped: Sequence[Dropped] | None = None) -> None:
+        self.members = stack.members
+        self.dropped = dropped
+        self._called = _Terms(stack.members[0].task)
+        self._fixed = {f"module.{name}": value for name, value in stack.shared.items()}
+        self._stacked = {f"module.{name}": value for name, value in stack.under("module").items()}
+        self._tied = tied(self._called)
+        self._half = stack.members[0].loop.plan.precision == "bf16"
+
+    def terms(self, reading: Reading) -> Terms:
+        """The terms of each member's next step, (K,) but for kl_per_dimension (K, L), with the
+        graph of the stacked parameters behind the loss. Buffers that a pass changes are changed in
+        the stack.
+        """
+        if self.dropped is None:
+            self.dropped = dropped_in(self.members[0], reading.batch(0))
+        told = known(label=reading.label, covariates=reading.covariates)
+        x = reading.x
+        noise = noises(self.members, x if reading.shared else x[0])
+        masked = masks(self.members, self.dropped)
+        numbers = balances(self.members, x)
+        read = None if reading.shared else 0
+        together = torch.vmap(self._one, in_dims=(0, 0, read, 0, read, 0))
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=self._half):
+            return Terms(*together(self._stacked, masked, x, noise, told, numbers))
+
+    def _one(
+        self,
+        weights: Tensors,
+        masked: Tensors,
+        x: Tensor,
+        noise: Tensor,
+        told: Tensors,
+        at: Tensors,
+    ) -> tuple[Tensor, ...]:
+        """One member's terms, without those that its model does not have."""
+        everything = {**self._fixed, **weights, **masked}
+        result: tuple[Tensor, ...] = functional_call(
+            self._called,
+            everything,
+            (x, noise, Given(**told), Balance(**at)),
+            tie_weights=self._tied,
+        )
+        return result
+
+
+class _Terms(nn.Module):
+    """A task's estimate as a module, which is what functional_call calls."""
+
+    def __init__(self, task: ElboTask | ImportanceTask) -> None:
+        super().__init__()
+        self.module = task.module
+        self._task = task
+
+    def forward(self, x: Tensor, noise: Tensor, given: Given, at: Balance) -> tuple[Tensor, ...]:
+        terms = self._task.estimate(self.module, x, noise, given, at)
+        return tuple(value for value in terms if value is not None)
+
+
+def known(**values: Tensor | None) -> Tensors:
+    """Those that there are: torch.vmap maps tensors only."""
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def tied(module: nn.Module) -> bool:
+    """Whether a parameter stands in two places; to look for that at each step would take longer
+    than many a layer."""
+    every = [p for _, p in module.named_parameters(remove_duplicate=False)]
+    return len({id(p) for p in every}) < len(every)
+
+
+def noises(members: Sequence[Member], x: Tensor) -> Tensor:
+    """The noise of each member's next step for its batch like x: (B, *), one behind the other: that
+    of its own seed and step, whoever its neighbours are."""
+    return torch.stack([m.task.noise(x, Stream.POSTERIOR, m.state.step) for m in members])
+
+
+def balances(members: Sequence[Member], x: Tensor) -> Tensors:
+    """What combines each member's terms, field by field (K,), in the number type of x; without the
+    fields that are None for all."""
+    rows = [m.task.balance(m.state.control, m.state.step) for m in members]
+    columns = dict(zip(Balance._fields, zip(*rows, strict=True), strict=True))
+    return {
+        name: _column(values, x)
+        for name, values in columns.items()
+        if any(value is not None for value in values)
+    }
+
+
+def _column(values: Sequence[Number | None], x: Tensor) -> Tensor:
+    """K numbers as a tensor (K,); None counts as 0."""
+    if any(isinstance(value, Tensor) for value in values):
+        rows = [torch.as_tensor(0.0 if v is None else v, device=x.device) for v in values]
+        return torch.stack([row.to(x.dtype) for row in rows])
+    return torch.tensor([0.0 if v is None else v for v in values], device=x.device, dtype=x.dtype)

@@ -1,0 +1,99 @@
+"""The loop of a population: steps for all, records for each, members that leave and that join.
+
+A checkpoint of the population is one of each member, and after them one record of who was in the
+stack; what is resumed is that record, so every member goes on beside the neighbours it had.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from vaestro.foundation.errors import DivergedError
+from vaestro.training.interruption import interruption
+from vaestro.training.loop import Status
+from vaestro.training.population.member import Member
+from vaestro.training.population.stack import Stack
+from vaestro.training.population.step import PopulationStepper, Refused
+
+
+@dataclass
+class PopulationLoop:
+    """The engine of one stack of at most `width` members.
+
+    `waiting` gives the next member that may join, built when it is asked for. `left` is told of
+    each member that has ended, and how; `saved` of the members in the stack once all of them have
+    a checkpoint.
+    """
+
+    width: int
+    waiting: Iterator[Member]
+    left: Callable[[Member, Status | DivergedError], None]
+    saved: Callable[[list[Member]], None]
+    checkpoint_seconds: float
+    _saved_at: float = field(default=0.0, init=False)
+
+    def run(self, members: list[Member]) -> Literal["finished", "interrupted"]:
+        """Train `members`, who go on from where they are, and all that are waiting."""
+        self._saved_at = time.monotonic()
+        with interruption() as asked:
+            for member in members:
+                member.loop.begin(member.state)
+            joining = self._next(self.width - len(members))
+            stack = Stack([*members, *joining])
+            if joining:
+                self._save(stack)
+            while len(stack):
+                if not self._steps(stack, asked.is_set):
+                    return "interrupted"
+        return "finished"
+
+    def _steps(self, stack: Stack, asked: Callable[[], bool]) -> bool:
+        """Steps until the membership changes; False when the run was interrupted."""
+        stepper = PopulationStepper(stack)
+        while True:
+            if asked():
+                self._save(stack)
+                return False
+            refused = stepper.take()
+            figures = stepper.validated()
+            for member in stack.members:
+                member.loop.stepped(member.state, figures.get(member.number))
+            if self._changed(stack, refused):
+                return True
+            if time.monotonic() - self._saved_at >= self.checkpoint_seconds:
+                self._save(stack)
+
+    def _changed(self, stack: Stack, refused: list[Refused]) -> bool:
+        """Let members leave that have ended, and others join; whether any did."""
+        over = [m for m in stack.members if not m.loop.goes_on(m.state)]
+        if not over and not refused:
+            return False
+        stack.remove(over)
+        for member, fault in refused:
+            member.loop.save(member.state)
+            self.left(member, fault)
+        for member in over:
+            self.left(member, member.loop.end(member.state))
+        joining = self._next(self.width - len(stack))
+        if joining:
+            stack.add(joining)
+        self._save(stack)
+        return True
+
+    def _next(self, free: int) -> list[Member]:
+        """At most `free` members that join now."""
+        joining: list[Member] = []
+        while len(joining) < free and (member := next(self.waiting, None)) is not None:
+            member.loop.begin(member.state)
+            if member.loop.goes_on(member.state):
+                joining.append(member)
+            else:
+                self.left(member, member.loop.end(member.state))
+        return joining
+
+    def _save(self, stack: Stack) -> None:
+        for member in stack.members:
+            member.loop.save(member.state)
+        self.saved(stack.members)
+        self._saved_at = time.monotonic()
