@@ -1,0 +1,1 @@
+"""What the cases of the five logs are made of."""
