@@ -76,3 +76,17 @@ def bug(
     code that has not (yet) spoilt the model is a risk. "healthy" is not, unless `effects` say so.
     """
     return Entry(name, build, effect, frozenset(kinds), frozenset(kinds | effects | {"at_risk"}))
+
+
+def sound(case: Case, facts: Facts) -> bool:
+    """Alive; better than the best constant by a nat, on held-out samples too; settled; the codes
+    look like draws of the prior."""
+    gain = facts.constant - facts.data
+    return (
+        facts.live > 0
+        and gain > 1
+        and facts.constant - facts.held_data > 0.85 * gain
+        and not facts.falling / abs(case.get("history", [1.0])[-1]) > 0.02
+        and facts.two_sample < 0.67
+        and 0.7 < facts.spread[0] < facts.spread[1] < 1.35
+    )

@@ -18,8 +18,9 @@ from tests.gallery.data import (
     uneven,
 )
 from tests.gallery.dense import DenseVAE
-from tests.gallery.entry import Case, Entry, Facts
+from tests.gallery.entry import Case, Entry, sound
 from tests.gallery.fitted import FittedVariance, SharedVariance
+from tests.gallery.later import LATER_HEALTHY
 from tests.gallery.loop import fit, only, stack, trained
 from tests.gallery.others import (
     Bounded,
@@ -109,20 +110,6 @@ def deep_dense() -> DenseVAE:
     return model
 
 
-def sound(case: Case, facts: Facts) -> bool:
-    """Alive; better than the best constant by a nat, on held-out samples too; settled; the codes
-    look like draws of the prior."""
-    gain = facts.constant - facts.data
-    return (
-        facts.live > 0
-        and gain > 1
-        and facts.constant - facts.held_data > 0.85 * gain
-        and not facts.falling / abs(case.get("history", [1.0])[-1]) > 0.02
-        and facts.two_sample < 0.67
-        and 0.7 < facts.spread[0] < facts.spread[1] < 1.35
-    )
-
-
 MODELS = [
     ("dense, log-variance head", made(lambda: DenseVAE(64, 4, variance=0.15), digits, 60)),
     ("nothing but encode and decode", bare),
@@ -174,4 +161,4 @@ MODELS = [
     ("squared error without the half", plain_gaussian),
 ]
 
-HEALTHY = [Entry(name, build, sound) for name, build in MODELS]
+HEALTHY = [*(Entry(name, build, sound) for name, build in MODELS), *LATER_HEALTHY]

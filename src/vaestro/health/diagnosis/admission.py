@@ -22,7 +22,7 @@ from vaestro.health.diagnosis.foreign import (
 )
 from vaestro.health.diagnosis.observation import BernoulliObservation, GaussianObservation
 from vaestro.health.diagnosis.patient import Observation, Patient, at
-from vaestro.health.diagnosis.reachable import modules_of
+from vaestro.health.reachable import modules_of
 
 
 class Meant(NamedTuple):

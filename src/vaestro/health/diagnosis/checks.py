@@ -13,9 +13,10 @@ from vaestro.health.diagnosis.gradient_flow import detached
 from vaestro.health.diagnosis.parameters import unsaved, untrained
 from vaestro.health.diagnosis.patient import Patient
 from vaestro.health.diagnosis.prior import prior_mismatch
+from vaestro.health.diagnosis.prior_scale import prior_scale
 from vaestro.health.diagnosis.progress import stalled, undertrained
 from vaestro.health.diagnosis.reduction import wrong_reduction
-from vaestro.health.diagnosis.scale import prior_scale, sampler_scale
+from vaestro.health.diagnosis.sampler_scale import sampler_scale
 from vaestro.health.diagnosis.variance import exploding, unbounded_variance
 from vaestro.health.finding import Finding, Kind
 

@@ -4,8 +4,9 @@ Shape letters: N samples, D elements.
 """
 
 from vaestro.health.diagnosis.evidence import Evidence
-from vaestro.health.diagnosis.examination import Examination
+from vaestro.health.diagnosis.examination import Examination, critical_beta
 from vaestro.health.diagnosis.patient import Patient
+from vaestro.health.diagnosis.prior import unexplained
 from vaestro.health.diagnosis.progress import only_began
 from vaestro.health.finding import Finding
 
@@ -15,6 +16,14 @@ WORSE = 0.15
 """A constant output this share of tr S worse than the best constant is dead."""
 PART = 0.25
 """Dead elements that hold more than this share of tr S are a dead output too."""
+
+
+TOLD = 0.5
+"""Copies that leave less than this share of tr S while no dimension is live come from elsewhere."""
+TOLD_ADVICE = (
+    "take out of the condition whatever was computed from the sample itself",
+    "or train a plain regression: the condition already tells the sample",
+)
 
 
 def dead_output(evidence: Evidence) -> Finding | None:
@@ -95,10 +104,11 @@ def collapsed(evidence: Evidence) -> Finding | None:
     seen, patient = evidence.seen, evidence.patient
     if not seen.stochastic or seen.live > 0 or not seen.train.finite:
         return None
-    critical = patient.observation.critical_beta(patient.x)
+    critical = critical_beta(patient, seen.train)
     beta = evidence.effective_beta
     if _only_began(patient, beta, critical):
         return None
+    told = patient.decoder_told and unexplained(evidence) < TOLD
     numbers = {
         "live_dimensions": 0,
         "latents": seen.latent,
@@ -113,11 +123,25 @@ def collapsed(evidence: Evidence) -> Finding | None:
     }
     return Finding(
         "collapsed",
-        f"Collapsed: none of {seen.latent} latent dimensions carries information; the data term of "
-        f"{seen.data_term:.2f} nats is that of a constant ({seen.constant:.2f}). "
-        + _why(beta, critical),
+        f"Collapsed: none of {seen.latent} latent dimensions carries information; "
+        + (_told(seen) if told else _constant(seen) + _why(beta, critical)),
         numbers,
-        _remedies(patient, beta, critical),
+        TOLD_ADVICE if told else _remedies(patient, beta, critical),
+    )
+
+
+def _constant(seen: Examination) -> str:
+    return (
+        f"the data term of {seen.data_term:.2f} nats is that of a constant ({seen.constant:.2f}). "
+    )
+
+
+def _told(seen: Examination) -> str:
+    """What to say of a decoder that its condition alone makes good copies."""
+    return (
+        f"the data term of {seen.data_term:.2f} nats is far below that of a constant "
+        f"({seen.constant:.2f}), so the decoder reads the sample from its condition alone and z "
+        "has nothing to add."
     )
 
 
@@ -129,7 +153,7 @@ def _only_began(patient: Patient, beta: float, critical: float | None) -> bool:
 
 def _why(beta: float, critical: float | None) -> str:
     if critical is None:
-        return "What the loss asks for cannot be forecast for this likelihood."
+        return "How much beta the data bear is not forecast for a variance that the model fits."
     if beta >= critical:
         return (
             f"The loss asks for it: its effective beta of {beta:.3g} is above {critical:.3g}, the "

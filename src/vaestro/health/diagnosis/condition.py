@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from vaestro.foundation.samples import Given
+from vaestro.health.diagnosis.collapse import dead_output
 from vaestro.health.diagnosis.evidence import Evidence
 from vaestro.health.diagnosis.examination import Codes
 from vaestro.health.diagnosis.observation import total_variance
@@ -29,8 +30,8 @@ def condition_ignored(evidence: Evidence) -> Finding | None:
     if not patient.decoder_told:
         return _finding("The label enters the encoder only; decode(z) is not told it", numbers)
     moved = _moved(evidence) / between
-    if moved >= IGNORED:
-        return None
+    if moved >= IGNORED or dead_output(evidence) is not None:
+        return None  # a dead decoder ignores everything
     numbers["moved_by_label_over_explained"] = moved
     return _finding("Changing the label changes next to nothing in what is decoded", numbers)
 

@@ -14,8 +14,8 @@ from vaestro.health.diagnosis.evidence import gather
 from vaestro.health.diagnosis.foreign import Encoder, Place, as_module, told_of
 from vaestro.health.diagnosis.jitter import evaluating, own_randomness
 from vaestro.health.diagnosis.patient import Patient, at
-from vaestro.health.diagnosis.reachable import modules_of, number_type
 from vaestro.health.finding import Finding
+from vaestro.health.reachable import modules_of, number_type
 
 
 def diagnose(

@@ -7,9 +7,10 @@ import torch
 from torch import Tensor
 
 from vaestro.health.diagnosis.examination import Examination, examine
-from vaestro.health.diagnosis.loss_form import LossForm, Moving, choose_moving, find_form
+from vaestro.health.diagnosis.loss_form import LossForm, find_form
+from vaestro.health.diagnosis.loss_probe import Moving, choose_moving
 from vaestro.health.diagnosis.patient import Patient, Weights
-from vaestro.health.diagnosis.reachable import hidden_parameters, leaves
+from vaestro.health.reachable import hidden_parameters, leaves
 
 BATCH = 64
 

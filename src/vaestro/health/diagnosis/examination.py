@@ -20,6 +20,8 @@ from vaestro.probability.posterior import Posterior
 MOST = 1000
 """Samples of a split that are examined."""
 CHUNK = 200
+LEAST_OF_A_LABEL = 20
+"""Samples of one label from which an eigenvalue says something."""
 
 
 @dataclass(frozen=True)
@@ -180,3 +182,12 @@ def constant_nats(patient: Patient, codes: Codes) -> float:
     """The mean data term of the best constant output for the samples of `codes`."""
     parts = by_label(patient, codes)
     return sum(len(p) * patient.observation.constant(p) for p in parts) / len(codes.x)
+
+
+def critical_beta(patient: Patient, codes: Codes) -> float | None:
+    """The largest beta at which a latent dimension can live; where the decoder is told labels, the
+    largest within one of them. None where it is not known."""
+    parts = [part for part in by_label(patient, codes) if len(part) >= LEAST_OF_A_LABEL]
+    found = [patient.observation.critical_beta(part) for part in parts or [codes.x]]
+    known = [value for value in found if value is not None]
+    return max(known) if known else None

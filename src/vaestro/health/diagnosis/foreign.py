@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from vaestro.foundation.errors import DataError
 from vaestro.foundation.samples import NOTHING, Given
 from vaestro.health.diagnosis.patient import Decoded
-from vaestro.health.diagnosis.reachable import takes_two
+from vaestro.health.reachable import takes_two
 from vaestro.probability.posterior import Posterior
 
 

@@ -12,7 +12,8 @@ from torch import Tensor
 from vaestro.foundation.samples import Given
 from vaestro.health.diagnosis.evidence import Evidence
 from vaestro.health.diagnosis.jitter import jittered, own_randomness
-from vaestro.health.diagnosis.loss_form import LossForm, Moving
+from vaestro.health.diagnosis.loss_form import LossForm
+from vaestro.health.diagnosis.loss_probe import Moving
 from vaestro.health.diagnosis.patient import Patient
 from vaestro.health.finding import Finding
 
@@ -48,6 +49,8 @@ def detached(evidence: Evidence) -> Finding | None:
         return _finding(cut_sampler, {})
     form, moving = evidence.form, evidence.moving
     if form is None or moving is None or not form.known or not evidence.tensors.graph:
+        return None
+    if form.term.crossed:  # the terms below are those of a sample and its own reconstruction
         return None
     left = dict.fromkeys((WHOLE, *CUTS), 0.0)
     for turn in range(TURNS):

@@ -1,9 +1,8 @@
 """How a loss is put together, found by asking it: the weights of its terms and their formulas.
 
 loss = w_d * data_term + w_p * divergence + constant is fitted by least squares over batches and
-over weights moved at random, once for each formula that the divergence and the sampler may have.
-
-Shape letters: P probes, B batch, K latents.
+over weights moved at random, once for each formula that the divergence, the sampler and the
+pairing of samples with reconstructions may have.
 """
 
 import itertools
@@ -13,16 +12,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vaestro.foundation.samples import Given
-from vaestro.health.diagnosis.divergences import DIVERGENCES, DRAWS, RIGHT, RIGHT_DRAW, Draw, Form
-from vaestro.health.diagnosis.jitter import jittered, own_randomness
+from vaestro.health.diagnosis.divergences import DIVERGENCES, RIGHT, Draw, Form
+from vaestro.health.diagnosis.loss_probe import DATA_TERMS, PLAIN, DataTerm, Moving, ask
 from vaestro.health.diagnosis.patient import Patient
-from vaestro.probability.posterior import Posterior
 
 PROBES = 18
 LEAST_PROBES = 8
-DRAWS_EACH = 2
-SIZES = (0.4, 0.2, 0.1, 0.05, 0.02)
 GOOD = 0.03
 """A form that leaves less than this share of the loss's standard deviation explains it."""
 EXACT = 1e-5
@@ -33,18 +28,23 @@ BETTER = 3.0
 
 @dataclass(frozen=True)
 class LossForm:
-    """loss = data * data_term + prior * form + constant. `left`: the share of the loss's standard
+    """loss = data * term + prior * form + constant. `left`: the share of the loss's standard
     deviation that the fit leaves; `batch`: samples a batch."""
 
     data: float
     prior: float
     constant: float
     form: Form
-    draw: Draw
+    term: DataTerm
     left: float
     batch: int
     prior_error: float
     """The standard error of `prior`."""
+
+    @property
+    def draw(self) -> Draw:
+        """The sampler."""
+        return self.term.draw
 
     @property
     def known(self) -> bool:
@@ -53,67 +53,36 @@ class LossForm:
 
     @property
     def right(self) -> bool:
-        """Whether the loss is known, with the right divergence and the right sampler."""
-        return self.known and self.form is RIGHT and self.draw is RIGHT_DRAW
-
-
-@dataclass(frozen=True)
-class Moving:
-    """The parameters to move, how far, and whether from zero (present ones are not usable)."""
-
-    parameters: Sequence[Tensor]
-    size: float
-    fresh: bool
-
-
-def choose_moving(patient: Patient, parameters: Sequence[Tensor]) -> Moving | None:
-    """The widest moves whose posteriors stay computable; None where none does."""
-    x, given = patient.batch(torch.arange(min(64, len(patient.x))))
-    for fresh, size in itertools.product((False, True), SIZES):
-        moving = Moving(parameters, size * (2 if fresh else 1), fresh)
-        if all(_usable(patient, moving, x, given, seed) for seed in range(3)):
-            return moving
-        if not parameters:
-            return None
-    return None
-
-
-def _usable(patient: Patient, moving: Moving, x: Tensor, given: Given, seed: int) -> bool:
-    with jittered(moving.parameters, moving.size, seed, moving.fresh), torch.no_grad():
-        posterior = patient.encode(x, given)
-        if posterior.log_variance is None:
-            return False
-        far = float(posterior.log_variance.abs().max())
-        wide = float(posterior.mean.abs().max())
-        decoded = patient.decode(posterior.mean, given)
-        finite = bool(torch.isfinite(decoded.mean).all())
-    return far < 10 and wide < 50 and finite  # NaN compares false
+        """Whether the loss is known, with the right divergence and the right data term."""
+        return self.known and self.form is RIGHT and self.term.right
 
 
 def find_form(patient: Patient, moving: Moving, batch: int) -> LossForm | None:
     """The form that explains the loss best; None where the loss is not finite at any probe.
 
-    Other samplers than the right one are tried only where that leaves more than rounding.
+    Other data terms than the right one are tried only where that leaves more than rounding.
     """
-    found = _forms(patient, moving, batch, DRAWS[:1])
+    found = _forms(patient, moving, batch, PLAIN)
     if found and found[0].left >= EXACT:
-        found = _forms(patient, moving, batch, DRAWS)
+        found = _forms(patient, moving, batch, DATA_TERMS)
     return _believed(found) if found else None
 
 
-def _forms(patient: Patient, moving: Moving, batch: int, draws: Sequence[Draw]) -> list[LossForm]:
-    """Every pair of a sampler and a divergence, fitted; the right pair first."""
-    probes = [_probe(patient, moving, batch, seed, draws) for seed in range(PROBES)]
-    losses = torch.tensor([loss for loss, _, _ in probes], dtype=torch.float64)
-    data = torch.stack([terms for _, terms, _ in probes])
-    forms = torch.stack([values for _, _, values in probes])
+def _forms(
+    patient: Patient, moving: Moving, batch: int, kinds: Sequence[DataTerm]
+) -> list[LossForm]:
+    """Every pair of a data term and a divergence, fitted; the right pair first."""
+    answers = [ask(patient, moving, batch, seed, kinds) for seed in range(PROBES)]
+    losses = torch.tensor([one.loss for one in answers], dtype=torch.float64)
+    data = torch.stack([one.data for one in answers])
+    forms = torch.stack([one.prior for one in answers])
     usable = torch.isfinite(losses) & torch.isfinite(data).all(1) & torch.isfinite(forms).all(1)
     if int(usable.sum()) < LEAST_PROBES:
         return []
     losses, data, forms = losses[usable], data[usable], forms[usable]
     return [
-        _fit(losses, data[:, d], forms[:, f], kind, draw, batch)
-        for (d, draw), (f, kind) in itertools.product(enumerate(draws), enumerate(DIVERGENCES))
+        _fit(losses, data[:, d], forms[:, f], form, term, batch)
+        for (d, term), (f, form) in itertools.product(enumerate(kinds), enumerate(DIVERGENCES))
     ]
 
 
@@ -123,55 +92,13 @@ def _believed(found: list[LossForm]) -> LossForm:
     right = found[0]
     if right.left < EXACT:
         return right
-    single = [one for one in ranked if one.form is RIGHT or one.draw is RIGHT_DRAW]
+    single = [one for one in ranked if one.form is RIGHT or one.term.right]
     best = single[0] if single[0].left < GOOD else ranked[0]
     return best if best.left < GOOD and right.left > BETTER * best.left else right
 
 
-def _probe(
-    patient: Patient, moving: Moving, batch: int, seed: int, draws: Sequence[Draw]
-) -> tuple[float, Tensor, Tensor]:
-    """The loss, the data term under each sampler, each divergence, all means over a batch."""
-    random = torch.Generator().manual_seed(1000 + seed)
-    rows = torch.randperm(len(patient.x), generator=random)[:batch]
-    x, given = patient.batch(rows)
-    size = moving.size * (0.25 + 0.75 * (seed % 3) / 2)
-    assert patient.loss is not None
-    with jittered(moving.parameters, size, seed, moving.fresh), torch.no_grad():
-        losses, terms = [], []
-        posterior = patient.encode(x, given)
-        mean, spread = posterior.mean, posterior.log_variance
-        assert spread is not None
-        for turn in range(DRAWS_EACH):
-            with own_randomness(seed * 31 + turn):
-                losses.append(float(patient.loss(x, given)))
-            with own_randomness(seed * 31 + turn):
-                noise = torch.randn_like(spread)
-            terms.append(_data_terms(patient, x, given, posterior, noise, draws))
-        forms = [one.of(mean, spread).double().sum(1).mean() for one in DIVERGENCES]
-    return sum(losses) / DRAWS_EACH, torch.stack(terms).mean(0), torch.stack(forms)
-
-
-def _data_terms(
-    patient: Patient,
-    x: Tensor,
-    given: Given,
-    posterior: Posterior,
-    noise: Tensor,
-    draws: Sequence[Draw],
-) -> Tensor:
-    """The mean data term under each sampler, all with the same noise."""
-    mean, spread = posterior
-    assert spread is not None
-    values = []
-    for draw in draws:
-        decoded = patient.decode(draw.of(mean, spread, noise), given)
-        values.append(patient.observation.nats(x, decoded).double().mean())
-    return torch.stack(values)
-
-
 def _fit(
-    losses: Tensor, data: Tensor, form: Tensor, kind: Form, draw: Draw, batch: int
+    losses: Tensor, data: Tensor, form: Tensor, kind: Form, term: DataTerm, batch: int
 ) -> LossForm:
     """Least squares in 64 bits on columns scaled to unit spread."""
     columns = torch.stack([data, form], 1)
@@ -185,7 +112,7 @@ def _fit(
     constant = float(losses.mean() - weights @ centre)
     error = _error_of_second(design, target - design @ solved) / float(spread[1])
     data_weight, prior_weight = float(weights[0]), float(weights[1])
-    return LossForm(data_weight, prior_weight, constant, kind, draw, left, batch, error)
+    return LossForm(data_weight, prior_weight, constant, kind, term, left, batch, error)
 
 
 def _error_of_second(design: Tensor, residual: Tensor) -> float:

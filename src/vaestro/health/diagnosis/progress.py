@@ -23,6 +23,10 @@ WIDEST = 2048
 """Elements up to which a covariance is taken."""
 FEW = 5
 """After so few epochs a loss that rests may only be on its first plateau."""
+BLIND = 0.95
+"""Copies that leave more than this share of tr S are blind to the code."""
+COSTLY = 10.0
+"""A prior term of more than this many times what the data term saves is no optimum's."""
 BEHIND = 0.4
 """A model that saves less than this share of what a linear one could save has not come far."""
 
@@ -67,6 +71,8 @@ def linear_share(evidence: Evidence) -> float | None:
         return None
     if flat.shape[1] > WIDEST or weights.effective_beta <= 0:
         return None
+    if len(flat) < 2 * flat.shape[1]:
+        return None  # so few samples show eigenvalues that no other samples have
     beta = weights.effective_beta
     values = eigenvalues(flat)
     if float(values[0]) < 3 * beta * variance:
@@ -80,12 +86,24 @@ def linear_share(evidence: Evidence) -> float | None:
     return -model / max(constant - linear, 1e-30)
 
 
+def no_better(evidence: Evidence) -> bool:
+    """Whether the model says no more of x than the best constant.
+
+    Also where codes cost far more nats than they save and copies are blind to them: at an optimum
+    beta times the KL is at most what the data term saves, whatever the loss.
+    """
+    seen = evidence.seen
+    saved = seen.constant - seen.data_term
+    costly = evidence.effective_beta * seen.prior_term > COSTLY * max(saved, 0.0)
+    return saved <= 0 or (costly and unexplained(evidence) > BLIND)
+
+
 def undertrained(evidence: Evidence) -> Finding | None:
     """The loss was still falling, or the model is no better than a constant and moving."""
     seen, history = evidence.seen, evidence.patient.history
     if not seen.train.finite:
         return None
-    worse = seen.data_term >= seen.constant
+    worse = no_better(evidence)
     linear = linear_share(evidence)
     behind = linear is not None and linear < BEHIND
     moving = not history or _moved(history) > MOVED
@@ -99,7 +117,7 @@ def undertrained(evidence: Evidence) -> Finding | None:
 def stalled(evidence: Evidence) -> Finding | None:
     """The loss stands still while the model is no better than the best constant."""
     seen, history = evidence.seen, evidence.patient.history
-    if not seen.train.finite or len(history) < 3 or seen.data_term < seen.constant:
+    if not seen.train.finite or len(history) < 3 or not no_better(evidence):
         return None
     if _moved(history) > MOVED:
         return None
@@ -126,6 +144,17 @@ def _moved(history: Sequence[float]) -> float:
     return (max(history) - min(history)) / size if size > 0 else 0.0
 
 
+def _cost(evidence: Evidence) -> str:
+    """What to say of codes that nothing is made of."""
+    seen = evidence.seen
+    if seen.data_term >= seen.constant or not no_better(evidence):
+        return ""
+    return (
+        f"; codes of {seen.prior_term:.2f} nats change next to nothing that is decoded, which no "
+        "optimum of the loss allows: it is another loss than is meant"
+    )
+
+
 def _undertrained(evidence: Evidence, share: float | None, linear: float | None) -> Finding:
     seen, history = evidence.seen, evidence.patient.history
     said = (
@@ -134,7 +163,7 @@ def _undertrained(evidence: Evidence, share: float | None, linear: float | None)
     return Finding(
         "undertrained",
         f"Training stopped too early: the data term is {seen.data_term:.2f} nats, that of the best "
-        f"constant {seen.constant:.2f}{said}.",
+        f"constant {seen.constant:.2f}{said}{_cost(evidence)}.",
         {
             "data_term": seen.data_term,
             "best_constant": seen.constant,

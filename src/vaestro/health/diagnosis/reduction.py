@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from vaestro.health.diagnosis.divergences import RIGHT
 from vaestro.health.diagnosis.evidence import Evidence
+from vaestro.health.diagnosis.loss_form import LossForm
 from vaestro.health.finding import Finding
 
 MATCH = 0.05
@@ -26,6 +27,8 @@ class Factor(NamedTuple):
 def wrong_reduction(evidence: Evidence) -> Finding | None:
     """Prior and data term weighed against each other otherwise than beta says."""
     form, patient = evidence.form, evidence.patient
+    if form is not None and form.known and form.term.crossed:
+        return _crossed(form, patient.beta)
     if form is None or not form.known or form.form is not RIGHT:
         return None
     if form.data <= 0 or patient.beta <= 0:
@@ -76,6 +79,27 @@ def _finding(evidence: Evidence, ratio: float, batched: bool) -> Finding:
         (
             "sum each term over every axis but the batch, then average both over the batch: "
             "loss = data.flatten(1).sum(1).mean() + beta * kl.sum(1).mean()",
+        ),
+    )
+
+
+def _crossed(form: LossForm, beta: float) -> Finding:
+    return Finding(
+        "wrong_reduction",
+        "The data term compares every sample of a batch with the reconstruction of every other: "
+        f"shapes such as ({form.batch}, 1, ...) and ({form.batch}, ...) were broadcast to "
+        f"({form.batch}, {form.batch}, ...), so that only the mean sample can be learnt.",
+        {
+            "pairs": form.batch**2,
+            "batch": form.batch,
+            "data_weight_of_all_pairs": form.data,
+            "prior_weight": form.prior,
+            "meant_beta": beta,
+            "left_unexplained": form.left,
+        },
+        (
+            "give both sides one shape before they are subtracted: "
+            "assert reconstruction.shape == x.shape",
         ),
     )
 

@@ -1,37 +1,36 @@
-"""KL and sampler with different scales: std for variance, lost signs, a missing constant.
+"""A prior term that is not the KL: std for variance, lost signs, a missing constant.
 
-Shape letters: B batch, K latents, S draws.
+Shape letters: P batches, K latents.
 """
 
 import math
-from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 
-from vaestro.health.diagnosis.divergences import DIVERGENCES, DRAWS, RIGHT, RIGHT_DRAW, Draw, Form
+from vaestro.health.diagnosis.divergences import DIVERGENCES, RIGHT, Form
 from vaestro.health.diagnosis.evidence import Evidence
 from vaestro.health.diagnosis.jitter import own_randomness
 from vaestro.health.diagnosis.loss_form import LossForm
 from vaestro.health.diagnosis.patient import Patient
 from vaestro.health.finding import Finding
 
-DRAWN = 4000
-LEVELS = (-3.0, -1.5, 0.0, 1.0, 2.0)
-"""Log-variances at which a sampler is asked."""
 CLOSE = 0.02
 KL_ADVICE = (
     "compute 0.5 * (mean**2 + exp(log_variance) - 1 - log_variance), summed over the latents and "
     "averaged over the batch, and add it to the loss"
 )
-DRAW_ADVICE = "draw z = mean + exp(log_variance / 2) * torch.randn_like(mean)"
 
 
 def prior_scale(evidence: Evidence) -> Finding | None:
     """A prior term that is another quantity than the KL of what the encoder gives."""
     patient = evidence.patient
-    if patient.prior_term is not None:
-        return _own_term(patient, evidence.seen.latent)
+    own = None if patient.prior_term is None else _own_term(patient, evidence.seen.latent)
+    return own or _term_of_loss(evidence)
+
+
+def _term_of_loss(evidence: Evidence) -> Finding | None:
+    """What stands in the loss itself: another formula than the right one, or its negative."""
     form = evidence.form
     if form is None or not form.known:
         return None
@@ -41,7 +40,7 @@ def prior_scale(evidence: Evidence) -> Finding | None:
         return _wrong_form(form.form, known)
     if visible and form.prior * form.data < 0:
         return _negative(form.prior / form.data, known)
-    if visible and _lacks_one(evidence, form):
+    if visible and evidence.patient.prior_term is None and _lacks_one(evidence, form):
         return _no_one(0.5 * evidence.seen.latent, evidence.seen.latent)
     return None
 
@@ -139,55 +138,4 @@ def _no_one(floor: float, latent: int) -> Finding:
         "nats, where the KL of a posterior equal to the prior is 0.",
         {"formula": "no -1", "floor": floor, "latents": latent},
         (KL_ADVICE,),
-    )
-
-
-def sampler_scale(evidence: Evidence) -> Finding | None:
-    """A sampler that draws from another posterior than the encoder gives."""
-    patient, form = evidence.patient, evidence.form
-    if patient.sampler is not None:
-        return _own_sampler(patient, evidence.seen.latent)
-    if form is None or not form.known or form.draw is RIGHT_DRAW:
-        return None
-    return _wrong_draw(form.draw, {"left_unexplained": form.left})
-
-
-def _own_sampler(patient: Patient, latent: int) -> Finding | None:
-    """The sampler's mean and standard deviation at known posteriors."""
-    centres, stds = [], []
-    for level in LEVELS:
-        mean = torch.full((DRAWN, latent), 0.7).to(patient.x)
-        assert patient.sampler is not None
-        with torch.no_grad(), own_randomness(2):
-            z = patient.sampler(mean, torch.full_like(mean, level)).double()
-        centres.append(float(z.mean()) - 0.7)
-        stds.append(float(z.std(0, correction=0).square().mean().sqrt()))
-    errors = {draw: _difference(draw, stds) for draw in DRAWS}
-    known = {"log_variances": list(LEVELS), "stds": stds}
-    if errors[RIGHT_DRAW] < 0.1:
-        worst = max(abs(c) / max(s, 1e-9) for c, s in zip(centres, stds, strict=True))
-        if worst > 0.2:
-            off = Draw("off centre", "the noise does not have mean 0", RIGHT_DRAW.of)
-            return _wrong_draw(off, {"shift_in_stds": worst, **known})
-        return None
-    best = min(errors, key=lambda draw: errors[draw])
-    if errors[best] < 0.1:
-        return _wrong_draw(best, known)
-    other = Draw("other", "its standard deviation is not exp(log_variance / 2)", RIGHT_DRAW.of)
-    return _wrong_draw(other, known)
-
-
-def _difference(draw: Draw, stds: list[float]) -> float:
-    """The largest relative difference to the standard deviations that `draw` would have."""
-    zero, one = torch.zeros(()), torch.ones(())
-    wanted = [abs(float(draw.of(zero, torch.tensor(level), one))) for level in LEVELS]
-    return max(abs(s - w) / max(w, 0.05) for s, w in zip(stds, wanted, strict=True))
-
-
-def _wrong_draw(draw: Draw, known: Mapping[str, object]) -> Finding:
-    return Finding(
-        "scale_mismatch",
-        f"The sampler does not draw from the posterior that the prior term measures: {draw.fault}.",
-        {"sampler": draw.name, **known},
-        (DRAW_ADVICE,),
     )
