@@ -50,7 +50,7 @@ def test_train_prints_what_is_promised(capsys: pytest.CaptureFixture[str], tmp_p
     summary = record(capsys, "train", "--run", str(tmp_path / "r"), *FAST)
     assert summary["status"] == "finished"
     assert summary["steps"] == 3 * 19
-    assert summary["verdict"] in ("healthy", "collapsed")
+    assert summary["verdict"] == "undertrained"  # 3 epochs
     assert summary["samples_per_second"] > 0
     assert (summary["effective_beta"], summary["effective_variance"]) == (1.0, None)
     for split in ("train", "validation"):

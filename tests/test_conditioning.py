@@ -294,7 +294,7 @@ def test_prose_and_advice(digits: Trained, capsys: pytest.CaptureFixture[str]) -
         main(["evaluate", root, "--samples", "1"])
     said = capsys.readouterr().out
     assert "Samples with the label asked for" in said
-    assert "train with model.condition.into=decoder or both." in said
+    assert "train with --set model.condition.into=both." in said
     with pytest.raises(SystemExit, match=r"^0$"):
         main(["evaluate", root, "--samples", "1", "--no-conditioning", "--json"])
     assert json.loads(capsys.readouterr().out)["conditioning"] is None

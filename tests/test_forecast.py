@@ -12,7 +12,7 @@ from sklearn.datasets import load_digits
 from tests.conftest import small_recipe
 from vaestro.cli.main import main
 from vaestro.experiments.forecast_face import forecast
-from vaestro.experiments.recipe import Recipe, apply
+from vaestro.experiments.recipe import Recipe, apply, read_recipe
 from vaestro.foundation.errors import RecipeError
 from vaestro.health.forecast.forecast import Forecast
 
@@ -135,6 +135,22 @@ def test_a_good_run_needs_no_remedy() -> None:
     assert told.live_interval is not None
     low, high = told.live_interval
     assert 1 <= low <= high <= 12
+
+
+@pytest.mark.parametrize("case", ["digits", "iwae", "geco", "plain autoencoder"])
+def test_a_good_run_that_dies_after_all_is_not_without_advice(case: str) -> None:
+    recipe = {
+        "digits": read_recipe("digits"),
+        "iwae": small_recipe(objective={"kind": "iwae", "samples": 2}),
+        "geco": small_recipe(objective={"beta": {"kind": "geco", "target": 15.0}}),
+        "plain autoencoder": small_recipe(model={"posterior": "deterministic"}),
+    }[case]
+    told = forecast(recipe)
+    assert told.verdict == "ok" and not told.remedies
+    assert bool(told.against_collapse) is (case != "plain autoencoder")
+    for edit in told.against_collapse:
+        assert apply(recipe, [edit]) != recipe
+        assert forecast(apply(recipe, [edit])).verdict == "ok", edit
 
 
 @pytest.mark.parametrize(

@@ -14,14 +14,15 @@ from vaestro.data.dataset import DataSet
 from vaestro.experiments import remedied
 from vaestro.experiments import train as training
 from vaestro.experiments.assemble import Assembly, assemble
+from vaestro.experiments.foreseen import NOTHING, foreseen
 from vaestro.experiments.recipe import Recipe, apply, read_recipe
-from vaestro.experiments.watch import forecast_eigenvalue
 from vaestro.foundation.errors import RecipeError
 from vaestro.foundation.schedules import Horizon
 from vaestro.health.finding import Finding
-from vaestro.health.monitor import causes, checks, collapse, probe, remedies, weighting
+from vaestro.health.monitor import causes, checks, collapse, probe, weighting
 from vaestro.health.monitor import monitor as monitoring
 from vaestro.health.monitor.sight import Known, Sight
+from vaestro.health.remedies import cures
 from vaestro.probability.objective import Objective, ObjectiveConfig
 from vaestro.probability.reduction import Weights
 from vaestro.runs.folder import RunFolder
@@ -163,7 +164,7 @@ def test_most_remedies_and_then_it_is_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A remedy that does not help is tried once, and the next collapse is the end."""
-    monkeypatch.setattr(remedied, "first_fitting", lambda *_: "objective.beta=900")
+    monkeypatch.setattr(remedied, "first_free", lambda *_: "objective.beta=900")
     recipe = apply(doomed("remedy", most=1), ["objective.reduction=sum", "objective.beta=1000"])
     summary, _, _ = trained(recipe, tmp_path / "r")
     manifest = json.loads((tmp_path / "r" / "manifest.json").read_text())
@@ -495,30 +496,30 @@ def test_what_a_look_finds() -> None:
 # remedies ----------------------------------------------------------------------------------------
 
 
-def test_remedies_for_collapse_are_ordered_by_what_helps() -> None:
-    horizon = Horizon(100, 10)
-
-    def of(objective: dict[str, Any], eigenvalue: float | None) -> tuple[str, ...]:
-        return remedies.for_collapse(ObjectiveConfig.parse(objective), True, horizon, eigenvalue)
-
-    ramp = "objective.beta={kind: linear, start: 0, end: 8, length: 0.3 of run}"
-    assert of({"beta": 8.0}, None) == (ramp, "objective.beta=2")
-    assert of({"beta": 8.0}, 3.0) == (ramp, "objective.beta=2")
-    assert of({"beta": 8.0}, 0.4) == ("objective.beta=0.8", ramp)
-    assert of({"beta": 1.0, "reduction": "mean"}, None)[0] == "objective.reduction=sum"
-    lower = of({"beta": {"kind": "linear", "end": 8.0}}, None)
-    assert lower == (
-        "objective.beta={kind: linear, start: 0, end: 2, length: {amount: 0.3, unit: of run}}",
+def test_the_monitor_proposes_what_the_forecast_tried(runs: Runs) -> None:
+    told = (
+        json.loads((runs.folder / "warn" / "forecast.json").read_text()) if runs.of("warn") else {}
     )
-    for edit in (*lower, ramp):
-        assert apply(small_recipe(), [edit]).objective.beta.kind == "linear"  # type: ignore[union-attr]
+    assert told["verdict"] == "collapse"
+    assert told["remedies"] == told["against_collapse"]
+    for event in runs.of("warn")[1]:
+        if event["cause"] in ("no-live-dimension", "collapse"):
+            assert event["remedies"] == told["remedies"]
+
+
+def test_a_run_is_never_made_longer_by_itself() -> None:
+    recipe = small_recipe()
+    same = f"objective.beta={recipe.objective.beta.final:g}"  # type: ignore[union-attr]
+    edits = ["objective.no=1", same, "training.epochs=900", "objective.beta=0.5"]
+    assert remedied.first_free(recipe, edits) == "objective.beta=0.5"
+    assert remedied.first_free(recipe, edits[:3]) is None
 
 
 def test_smaller_and_larger_steps_keep_the_schedule() -> None:
     recipe = read_recipe("digits")
     slower, faster = (
         apply(recipe, [change(recipe.training)]).training.learning_rate
-        for change in (remedies.slower, remedies.faster)
+        for change in (cures.slower, cures.faster)
     )
     assert (slower.kind, faster.kind) == ("cosine", "cosine")
     assert slower.start == pytest.approx(2e-3 / 3, rel=1e-2)  # type: ignore[union-attr]
@@ -593,14 +594,75 @@ def test_the_forecast_lets_a_hopeless_run_be_stopped_soon(tmp_path: Path) -> Non
     assert events[-1]["evidence"]["largest_eigenvalue"] == pytest.approx(leading)
 
 
+TOLD: dict[str, Any] = {
+    "eigenvalues": [4.0, 1.0],
+    "eigenvalues_held_out": [3.0, 1.0],
+    "effective_beta": 2.0,
+    "effective_variance": None,
+    "baselines": {"constant": 40.0, "linear": None, "ppca": 20.0},
+    "against_collapse": ["objective.beta=0.5"],
+    "findings": [
+        {"kind": "exploding", "remedies": ["training.clip_norm=1"]},
+        {"kind": "exploding", "remedies": ["second=1"]},
+    ],
+}
+
+
 def test_the_forecast_is_carried_over_to_another_beta(tmp_path: Path) -> None:
     parts, folder = assembled(objective={"beta": 8.0}), RunFolder(tmp_path)
-    assert forecast_eigenvalue(folder, parts) is None
-    told = {"eigenvalues": [4.0, 1.0], "eigenvalues_held_out": [3.0, 1.0], "effective_beta": 2.0}
-    folder.forecast.write_text(json.dumps(told))
-    assert forecast_eigenvalue(folder, parts) == pytest.approx(0.75)
-    folder.forecast.write_text(json.dumps(told | {"eigenvalues_held_out": []}))
-    assert forecast_eigenvalue(folder, parts) == pytest.approx(1.0)
+    assert foreseen(folder, parts) == NOTHING
+    folder.forecast.write_text(json.dumps(TOLD))
+    cures = {"exploding": ("training.clip_norm=1",)}
+    seen = foreseen(folder, parts)
+    assert seen == (pytest.approx(0.75), None, ("objective.beta=0.5",), cures)
+    folder.forecast.write_text(json.dumps(TOLD | {"eigenvalues_held_out": []}))
+    assert foreseen(folder, parts).eigenvalue == pytest.approx(1.0)
+
+
+GAUSSIANS = [  # variance, beta now, effective variance then and now, what ppca is known to be
+    ("optimal", 1.0, None, 20.0),
+    ("optimal", 2.0, None, None),  # of which the loss is no bound
+    (0.5, 2.0, 1.0, 30.0),
+    (0.25, 2.0, 1.0, None),  # a remedy made the variance smaller since
+]
+
+
+@pytest.mark.parametrize(("variance", "beta", "then", "ppca"), GAUSSIANS)
+def test_pca_is_known_where_it_compares(
+    variance: Any, beta: float, then: float | None, ppca: float | None, tmp_path: Path
+) -> None:
+    likelihood = {"kind": "gaussian", "variance": variance}
+    parts = assembled(objective={"beta": beta}, model={"likelihood": likelihood})
+    baselines = {"constant": 40.0, "linear": 30.0, "ppca": 20.0}
+    told = TOLD | {"effective_variance": then, "baselines": baselines}
+    RunFolder(tmp_path).forecast.write_text(json.dumps(told))
+    seen = foreseen(RunFolder(tmp_path), parts)
+    assert seen.ppca == ppca
+    if then is not None:
+        now = parts.effective["effective_variance"]
+        assert now is not None and seen.eigenvalue == pytest.approx(3.0 * then / now)
+
+
+def test_a_run_that_stands_still_behind_pca_is_told(tmp_path: Path) -> None:
+    """One hidden unit before four latents: a line where four directions would pay."""
+    narrow = {"kind": "dense", "widths": [1], "activation": "tanh"}
+    recipe = small_recipe(
+        model={
+            "latent": 4,
+            "encoder": {"kind": "dense", "widths": [16]},
+            "decoder": narrow,
+            "likelihood": {"kind": "gaussian", "variance": "optimal"},
+        },
+        training={"epochs": 150, "batch_size": 100, "learning_rate": 1e-2},
+    )
+    spread = torch.tensor([3.0, 3.0, 3.0, 3.0, 0.3, 0.3])
+    x = torch.randn(600, 6, generator=torch.Generator().manual_seed(0)) * spread
+    training.start(recipe, tmp_path / "r", Silent(), from_array(x.numpy()))
+    (event,) = [e for e in events_of(tmp_path / "r") if e["cause"] == "behind-ppca"]
+    told = json.loads((tmp_path / "r" / "forecast.json").read_text())["baselines"]["ppca"]
+    assert event["kind"] == "undertrained"
+    assert event["evidence"]["baseline_ppca"] == told < event["evidence"]["train_loss"]
+    assert all(apply(recipe, [edit]) != recipe for edit in event["remedies"])
 
 
 def test_a_validation_that_overflows_is_an_event(

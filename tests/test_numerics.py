@@ -16,10 +16,10 @@ from vaestro.experiments.assemble import Assembly, assemble
 from vaestro.experiments.recipe import Recipe, apply
 from vaestro.foundation.schedules import Horizon
 from vaestro.health.finding import Finding
-from vaestro.health.forecast.first_step import FirstStep
 from vaestro.health.forecast.initial_pass import initial_pass
 from vaestro.health.forecast.numerics import numerical_forecast
 from vaestro.health.forecast.output_range import output_range
+from vaestro.health.remedies.chosen import Chosen
 from vaestro.models.build import NOBODY, Guests
 from vaestro.training import plan as planning
 
@@ -30,9 +30,9 @@ def assembled(recipe: Recipe, data: DataSet | None = None, guests: Guests = NOBO
     return assemble(recipe, planning.choose(recipe.training), data, guests=guests)
 
 
-def step_of(parts: Assembly) -> FirstStep:
+def step_of(parts: Assembly) -> Chosen:
     recipe = parts.recipe
-    return FirstStep(
+    return Chosen(
         recipe.model,
         recipe.objective,
         recipe.training,

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -16,18 +16,21 @@ from matplotlib.text import Text
 
 from vaestro.data.tiles.look import Look, kind_of, look_at
 from vaestro.data.tiles.tile import grid, tile
-from vaestro.experiments.recipe import read_recipe
 from vaestro.foundation.errors import RunFolderError
+from vaestro.health.finding import Verdict
 from vaestro.metrics.live import LIVE_NATS
 from vaestro.reports import advice, tables, words
+from vaestro.reports.commands import command
 from vaestro.reports.facts import read_facts
-from vaestro.reports.figures import kl, latent, pairs, scales, traversal
+from vaestro.reports.figures import kl, latent, pairs, scales, spectrum, traversal
 from vaestro.reports.figures.apart import pushed_apart
 from vaestro.reports.figures.catalogue import drawings
 from vaestro.reports.figures.curves import MOST_POINTS, curve, thinned
 from vaestro.reports.figures.mosaic import columns_for, run_look
+from vaestro.reports.findings import findings
 from vaestro.reports.glossary import glossary
 from vaestro.reports.numerals import NONE, duration, number
+from vaestro.reports.outlook import outlook
 from vaestro.reports.page import write_report
 
 STEPS, EPOCH = 400, 10
@@ -130,6 +133,48 @@ EVALUATION = {
     "n": 20,
     "split": "test",
 }
+SUM = "objective.reduction=sum"
+RAMP = "objective.beta={kind: linear, start: 0.0, end: 1, length: 0.5 of run}"
+FORECAST: dict[str, Any] = {
+    "elements": 64,
+    "latent": 5,
+    "effective_variance": 32.0,
+    "effective_beta": 64.0,
+    "eigenvalues": [4.0, 2.0, 0.5, 0.2, 0.0],
+    "eigenvalues_held_out": [3.5, 1.8, 0.5],
+    "held_out_interval": [[3.0, 4.0], [1.5, 2.1], [0.4, 0.6]],
+    "samples": 60,
+    "live_dimensions": 2,
+    "live_interval": [1, 4],
+    "verdict": "ok",
+    "unsettled": False,
+    "sentence": "This run can work.",
+    "reasons": ["2 directions of the data pay for themselves."],
+    "remedies": [],
+    "against_collapse": [SUM],
+    "baselines": {"constant": 52.5, "linear": 700.0, "ppca": 30.0},
+    "findings": [],
+}
+DIAGNOSIS: dict[str, Any] = {
+    "verdict": "collapsed",
+    "sentence": "Collapsed: none of 5.",
+    "findings": [
+        {
+            "kind": "wrong_reduction",
+            "sentence": "objective.reduction=mean weighs too much.",
+            "evidence": {"factor": 64.0, "effective_variance": None},
+            "remedies": [SUM, RAMP],
+        },
+        {
+            "kind": "collapsed",
+            "sentence": "Collapsed: none of 5.",
+            "evidence": {"live_dimensions": 0, "parts": [1.5, 2.5]},
+            "remedies": [SUM, "training.epochs=80"],
+        },
+    ],
+    "unchecked": [],
+}
+HEALTHY = {"verdict": "healthy", "sentence": "Healthy.", "findings": [], "unchecked": []}
 
 
 @pytest.fixture
@@ -140,7 +185,9 @@ def run(tmp_path: Path) -> Path:
     (root / "recipe.yaml").write_text(RECIPE)
     lines = [json.dumps(row) for row in history()]
     (root / "history.jsonl").write_text("\n".join(lines) + '\n{"step": 12, "spl')
-    for name, value in (("manifest", MANIFEST), ("summary", SUMMARY), ("evaluation", EVALUATION)):
+    written = {"manifest": MANIFEST, "summary": SUMMARY, "evaluation": EVALUATION}
+    written |= {"forecast": FORECAST, "diagnosis": HEALTHY}
+    for name, value in written.items():
         (root / f"{name}.json").write_text(json.dumps(value))
     np.savez_compressed(root / "snapshots" / "final.npz", **arrays())
     return root
@@ -472,39 +519,28 @@ class TestWords:
         said = {reading.heading: reading.text for reading in words.readings(read_facts(run))}
         assert "no better than returning the same output" in said["Data term"]
 
-    @pytest.mark.parametrize("word", sorted(advice.TONES))
-    def test_every_verdict_has_a_meaning_and_a_next_step(self, run: Path, word: str) -> None:
-        change(run, "summary", verdict=word)
+    @pytest.mark.parametrize("word", get_args(Verdict))
+    def test_every_verdict_has_a_tone_and_a_meaning(self, run: Path, word: str) -> None:
+        change(run, "diagnosis", verdict=word)
         said = advice.verdict(read_facts(run))
         assert said.word == word.replace("_", " ")
-        assert said.meaning and said.advice
-        assert all("=" in remedy for remedy in said.remedies)
+        assert said.meaning and said.tone != "neutral"
+        assert sorted(advice.TONES) == sorted(get_args(Verdict))
 
-    def test_every_remedy_is_a_legal_edit_of_a_recipe(self, run: Path) -> None:
-        given: set[str] = set()
-        for word in advice.TONES:
-            change(run, "summary", verdict=word)
-            given |= {*advice.verdict(read_facts(run)).remedies}
-        (run / "recipe.yaml").write_text(RECIPE.replace("mean", "sum"))
-        change(run, "summary", verdict="collapsed", validation=figures(99.0))
-        given |= {*advice.verdict(read_facts(run)).remedies}
-        edits = [shlex.split(remedy)[-1] for remedy in given]
-        assert len(edits) >= 8
-        faulty = ["objective.reduction=mean"]
-        for edit in edits:
-            changed = read_recipe("mnist-dense", [*faulty, edit])
-            assert changed != read_recipe("mnist-dense", faulty), edit
-
-    def test_a_healthy_run_worse_than_a_constant_is_to_train_longer(self, run: Path) -> None:
-        change(run, "summary", validation=figures(99.0))
+    def test_the_doctor_has_the_last_word(self, run: Path) -> None:
+        change(run, "diagnosis", **DIAGNOSIS)
         said = advice.verdict(read_facts(run))
-        assert said.remedies == ("--resume --set training.epochs=80",)
+        assert (said.word, said.sentence) == ("collapsed", "Collapsed: none of 5.")
+        (run / "diagnosis.json").unlink()
+        said = advice.verdict(read_facts(run))
+        assert said.word == "healthy"
+        assert said.commands == (f"vaestro doctor {run}",)
 
-    def test_collapse_by_reduction_is_named(self, run: Path) -> None:
-        change(run, "summary", verdict="collapsed")
-        assert advice.verdict(read_facts(run)).remedies[0] == "--set objective.reduction=sum"
-        (run / "recipe.yaml").write_text(RECIPE.replace("mean", "sum"))
-        assert advice.verdict(read_facts(run)).remedies[0] == advice.WARM_UP
+    def test_a_run_that_goes_on_is_told_how(self, run: Path) -> None:
+        (run / "diagnosis.json").unlink()
+        change(run, "manifest", status="interrupted")
+        change(run, "summary", status="interrupted")
+        assert advice.verdict(read_facts(run)).commands == (f"vaestro train --resume --run {run}",)
 
     def test_a_sentence_has_true_minus_signs(self, run: Path) -> None:
         said = advice.verdict(read_facts(run))
@@ -512,11 +548,113 @@ class TestWords:
 
     def test_a_diverged_run_without_summary(self, run: Path) -> None:
         (run / "summary.json").unlink()
+        (run / "diagnosis.json").unlink()
         change(run, "manifest", status="diverged")
         said = advice.verdict(read_facts(run))
         assert (said.word, said.tone) == ("exploding", "bad")
         assert "diverged after 400 steps" in said.sentence
-        assert said.remedies[0] == "--set training.learning_rate=0.0003"
+        assert said.commands == (f"vaestro doctor {run}",)
+
+
+class TestDiagnosis:
+    def test_findings_are_the_doctors_with_commands_to_paste(self, run: Path) -> None:
+        change(run, "diagnosis", **DIAGNOSIS)
+        first, second = findings(read_facts(run))
+        assert (first.kind, second.kind) == ("Wrong reduction", "Collapsed")
+        assert first.sentence.startswith("objective.reduction")
+        assert second.sentence == "None of 5."
+        assert first.figures == (("factor", "64.00"),)
+        assert second.figures == (("live dimensions", "0"), ("parts", "1.50, 2.50"))
+        words = shlex.split(first.commands[1])
+        assert words == ["vaestro", "train", str(run / "recipe.yaml"), "--set", RAMP]
+        longer = f"vaestro train --resume --run {run} --set training.epochs=80"
+        assert second.commands == (longer,)  # what stands under the first is not said again
+
+    def test_a_shorter_run_begins_anew(self, run: Path) -> None:
+        told = command(read_facts(run), "training.epochs=20")
+        assert told == f"vaestro train {run / 'recipe.yaml'} --set training.epochs=20"
+        (run / "recipe.yaml").write_text(RECIPE.replace("latent: 5", "encoder: {kind: given}"))
+        assert command(read_facts(run), SUM) == f"--set {SUM}"
+
+    def test_without_a_diagnosis_it_is_what_the_monitor_saw_and_still_holds(
+        self, run: Path
+    ) -> None:
+        (run / "diagnosis.json").unlink()
+        seen = {"step": 5, "kind": "at_risk", "cause": "pull", "sentence": "it pulls."}
+        seen |= {"evidence": {"ratio": 9.0}, "remedies": [SUM]}
+        over = {"step": 7, "kind": "stalled", "cause": "stalled", "sentence": "It rests."}
+        ended = {"step": 9, "kind": "healthy", "cause": "stalled", "sentence": "Recovered."}
+        lines = [json.dumps(event) + "\n" for event in (seen, over, ended)]
+        (run / "events.jsonl").write_text("".join(lines))
+        (shown,) = findings(read_facts(run))
+        assert (shown.kind, shown.sentence) == ("At risk", "It pulls.")
+        assert shown.figures == (("ratio", "9.00"),)
+        assert shown.commands[0].endswith(f"--set {SUM}")
+
+
+class TestOutlook:
+    def test_the_forecast_stands_beside_what_happened(self, run: Path) -> None:
+        told = outlook(read_facts(run))
+        assert told is not None
+        rows = {row.label: (row.forecast, row.happened) for row in told.rows}
+        assert rows["Verdict"] == ("can work", "healthy")
+        assert rows["Live dimensions"] == ("1 to 4", "3")
+        assert rows["Effective beta"] == ("64.00", "64.00")
+        assert rows["Largest eigenvalue"] == ("4.00 (held out 3.50)", "")
+        assert rows["Data term"] == ("best constant 52.50", "21.00")
+        linear = rows[f"Data term + effective beta {tables.TIMES} prior term"]
+        assert linear == ("best linear model 700.0", "789.0")
+        assert rows["Data term + prior term"] == ("probabilistic PCA 30.00", "33.00")
+        assert told.outcome == "It came true: 3 dimensions are live."
+
+    @pytest.mark.parametrize(
+        ("verdict", "live", "outcome"),
+        [
+            ("ok", 0, "It did not come true: no dimension is live."),
+            ("ok", 5, "It came true: 5 dimensions are live. 1 to 4 were expected."),
+            ("collapse", 0, "It came true: no dimension is live."),
+            ("collapse", 1, "It did not come true: 1 dimension is live."),
+            ("at_risk", 0, "It came true: no dimension is live."),
+        ],
+    )
+    def test_whether_it_came_true(self, run: Path, verdict: str, live: int, outcome: str) -> None:
+        change(run, "forecast", verdict=verdict)
+        change(run, "summary", validation=figures(21.0) | {"live_dimensions": live})
+        told = outlook(read_facts(run))
+        assert told is not None and told.outcome == outcome
+
+    def test_a_run_that_goes_on_or_was_changed_is_not_judged(self, run: Path) -> None:
+        change(run, "manifest", remedied=[{"step": 9, "kind": "collapsed", "set": SUM, "from": 0}])
+        told = outlook(read_facts(run))
+        assert told is not None and told.outcome.endswith(f"since: {SUM}.")
+        change(run, "manifest", remedied=[], status="running")
+        change(run, "summary", steps=STEPS - 1)
+        told = outlook(read_facts(run))
+        assert told is not None and told.outcome == ""
+        (run / "forecast.json").unlink()
+        assert outlook(read_facts(run)) is None
+
+    def test_the_spectrum_is_drawn_as_far_as_a_logarithm_goes(self, run: Path) -> None:
+        found = spectrum.spectrum(read_facts(run))
+        assert found is not None
+        assert found.sample.tolist() == [4.0, 2.0, 0.5, 0.2]
+        assert (found.above, found.live) == (2, 3)
+        assert found.low.tolist() == [3.0, 1.5, 0.4]
+        assert "2 eigenvalues of 4 above" in spectrum.alternative(found)
+        change(run, "forecast", effective_beta=None)
+        assert spectrum.spectrum(read_facts(run)) is None
+
+    @pytest.mark.parametrize(
+        "eigenvalues", [[0.3], [1e-9, 1e-12], [5e4] * 70, [3.0, 2.0, 1.5]], ids=len
+    )
+    def test_any_spectrum_has_a_figure(self, run: Path, eigenvalues: list[float]) -> None:
+        change(run, "forecast", eigenvalues=eigenvalues, eigenvalues_held_out=[])
+        found = spectrum.spectrum(read_facts(run))
+        assert found is not None
+        (axes,) = spectrum.draw_spectrum(found, 360).axes
+        low, high = axes.get_ylim()
+        assert low < 1 < high
+        assert axes.get_xlabel() and axes.get_title("left")
 
 
 class Page(HTMLParser):
@@ -548,7 +686,7 @@ def page_of(root: Path) -> tuple[str, Page]:
     return text, Page(text)
 
 
-ALL = ["curves", "pairs", "samples", "latent", "kl", "traversal"]
+ALL = ["spectrum", "curves", "pairs", "samples", "latent", "kl", "traversal"]
 
 
 def shown_texts(figure: Figure) -> list[Text]:
@@ -614,6 +752,8 @@ class TestPage:
             ("snapshots/final.npz", {"pairs", "samples", "latent", "kl", "traversal"}),
             ("summary.json", set()),
             ("evaluation.json", set()),
+            ("forecast.json", {"spectrum"}),
+            ("diagnosis.json", set()),
         ],
     )
     def test_a_missing_file_leaves_its_sections_out(
@@ -624,8 +764,9 @@ class TestPage:
         assert {name for name in ALL if name not in page.ids} == gone
 
     def test_a_run_that_has_only_begun(self, run: Path) -> None:
-        for name in ("summary.json", "evaluation.json", "snapshots/final.npz"):
-            (run / name).unlink()
+        for name in ("summary", "evaluation", "diagnosis", "forecast"):
+            (run / f"{name}.json").unlink()
+        (run / "snapshots" / "final.npz").unlink()
         (run / "history.jsonl").write_text("")
         change(run, "manifest", status="running")
         text, page = page_of(run)
@@ -640,6 +781,15 @@ class TestPage:
         text = "".join(json.dumps(row) + "\n" for row in rows)
         (run / "history.jsonl").write_text(text.replace("12.0", "NaN", 1))
         assert "curves" in page_of(run)[1].ids
+
+    def test_the_page_holds_diagnosis_and_forecast(self, run: Path) -> None:
+        change(run, "diagnosis", **DIAGNOSIS)
+        change(run, "forecast", findings=DIAGNOSIS["findings"][:1])
+        text, page = page_of(run)
+        sections = ("diagnosis", "forecast", "spectrum", "curves")
+        assert [name for name in page.ids if name in sections] == list(sections)
+        assert text.count("<code>vaestro train") == 5
+        assert "2 directions of the data pay for themselves." in text
 
     def test_a_damaged_file_is_told_on_the_page(self, run: Path) -> None:
         (run / "summary.json").write_text("[")

@@ -334,7 +334,7 @@ def test_mean_reduction_collapses_and_the_sum_learns(tmp_path: Path) -> None:
         if reduction == "mean":
             constant = summary["baseline_constant"]
             assert summary["validation"]["data_term"] == pytest.approx(constant, rel=0.1)
-            assert "lower objective.beta" in summary["sentence"]
+            assert "none of 4 latent dimensions" in summary["sentence"]
     assert verdicts == {"mean": "collapsed", "sum": "healthy"}
 
 

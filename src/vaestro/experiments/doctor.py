@@ -4,72 +4,51 @@ Shape letters: N samples, B batch, K latents, * the sample's axes.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from vaestro.experiments.assemble import Assembly, assemble
+from vaestro.experiments import remedied
+from vaestro.experiments.assemble import Assembly, assemble, training_mean
 from vaestro.experiments.doctor_advice import advised
 from vaestro.experiments.guests import unfilled
 from vaestro.experiments.replay import replay
-from vaestro.experiments.run import Run, load
+from vaestro.experiments.run import load
 from vaestro.foundation.errors import CheckpointError, RunFolderError
 from vaestro.foundation.files import write_json
 from vaestro.foundation.randomness import Stream, generator
-from vaestro.foundation.samples import Batch, Given
-from vaestro.health.baselines import constant_data_term
+from vaestro.foundation.samples import Given
 from vaestro.health.diagnosis.diagnose import judge
 from vaestro.health.diagnosis.diagnosis import Diagnosis
 from vaestro.health.diagnosis.examination import MOST
-from vaestro.health.diagnosis.observation import BernoulliObservation, largest_eigenvalue
 from vaestro.health.diagnosis.patient import Decoded, Patient, Weights
+from vaestro.health.diagnosis.run_observation import RunObservation
 from vaestro.health.finding import Finding
-from vaestro.models.build import Guests
+from vaestro.models.build import Guests, build_vae
 from vaestro.models.vae import VAE
 from vaestro.reports.run_files import read_rows
 from vaestro.runs.folder import RunFolder
+
+FEWEST, MOST_NUMBERS = 64, 20_000_000
+"""Of large samples so many numbers are examined in all, and so many samples at least."""
 
 FROM_PYTHON = {"given", "part"}
 """Networks that a user brings may be frozen, or trained before: how they began is not asked."""
 
 
 @dataclass(frozen=True)
-class RunObservation:
-    """The likelihood of a run's own model, in natural units."""
+class Subject:
+    """A run to examine: its folder, its parts, its trained model, and the values that the model's
+    tensors had before training, None where nobody knows."""
 
+    folder: RunFolder
+    assembly: Assembly
     vae: VAE
-
-    @property
-    def variance(self) -> float | None:
-        """That of a fixed Gaussian in model space."""
-        return self.vae.likelihood.fixed_variance
-
-    @cached_property
-    def _log_det(self) -> float:
-        return float(self.vae.transform.log_det.double())
-
-    def nats(self, x: Tensor, decoded: Decoded) -> Tensor:
-        """-log p(x | outputs), (B,)."""
-        assert decoded.outputs is not None
-        return -self.vae.likelihood.log_prob(x, decoded.outputs) - self._log_det
-
-    def constant(self, x: Tensor) -> float:
-        """Of the best constant outputs."""
-        return constant_data_term(self.vae, x)
-
-    def critical_beta(self, x: Tensor) -> float | None:
-        """Of a Gaussian with a fixed variance, and of a Bernoulli."""
-        if self.variance is not None:
-            return largest_eigenvalue(x) / self.variance
-        if self.vae.likelihood.kind == "bernoulli":
-            return BernoulliObservation().critical_beta(x)
-        return None
+    initial: Mapping[str, Tensor] | None
 
 
 def diagnose_run(
@@ -82,30 +61,41 @@ def diagnose_run(
     UserError in one line for a folder without a trained model.
     """
     run = load(root, encoder, decoder)
-    assembly = assemble(
-        unfilled(run.recipe),
-        run.plan,
-        kept=run.vae.transform.state_dict(),
-        guests=Guests(encoder, decoder),
-    )
+    recipe = remedied.changed(run.recipe, remedied.entries(run.folder))
+    kept = run.vae.transform.state_dict()
+    assembly = assemble(unfilled(recipe), run.plan, None, kept, Guests(encoder, decoder))
+    initial = None if _from_python(assembly) else assembly.vae.state_dict()
     try:
-        found = judge(patient_of(run, assembly))
-        found = advised(_with_forensics(found, run), run, assembly)
+        found = judge(patient_of(Subject(run.folder, assembly, run.vae, initial)))
+        if run.summary.get("status") == "diverged":
+            found = _blaming(found, _replayed(run.folder))
+        found = advised(found, run.folder, assembly)
     finally:
         assembly.stream.close()
-    write_json(run.folder.root / "diagnosis.json", found.as_json())
+    write_json(run.folder.diagnosis, found.as_json())
     return found
 
 
-def patient_of(run: Run, assembly: Assembly) -> Patient:
+def diagnose_trained(folder: RunFolder, assembly: Assembly, seen: Finding | None) -> Diagnosis:
+    """The same of the run that has just been trained with `assembly`, but that no step is taken
+    again: `seen` is what ended it, as the monitor or the guard saw it, None for its natural end."""
+    vae = assembly.vae
+    found = judge(patient_of(Subject(folder, assembly, vae, _untrained(assembly))))
+    if seen is not None:
+        found = _blaming(found, seen)
+    found = advised(found, folder, assembly)
+    write_json(folder.diagnosis, found.as_json())
+    return found
+
+
+def patient_of(subject: Subject) -> Patient:
     """The run as the doctor is shown it, in model space."""
-    vae, material = run.vae, assembly.material
-    x, given = _together(material.some("train", MOST))
-    held, held_given = _together(material.some("validation", MOST))
+    vae, assembly = subject.vae, subject.assembly
+    x, given = _together(assembly, "train")
+    held, held_given = _together(assembly, "validation")
     condition = vae.condition
     weights = assembly.task.objective.weights
     beta = float(assembly.effective["effective_beta"] or 0.0)
-    networks = (run.recipe.model.encoder.kind, run.recipe.model.decoder.kind)
     return Patient(
         encode=vae.encode,
         decode=lambda z, told: _decoded(vae, z, told),
@@ -119,14 +109,30 @@ def patient_of(run: Run, assembly: Assembly) -> Patient:
         decoder_told=condition is not None and condition.entering("decoder").width > 0,
         draw=lambda count, told: _drawn(vae, count, told),
         divergence=vae.prior.divergence,
-        log_prior=vae.prior.log_prob,
+        log_prior=torch.no_grad()(vae.prior.log_prob),
         known_weights=Weights(weights.data, weights.data * beta),
         modules=(vae,),
         module=vae,
-        initial=None if set(networks) & FROM_PYTHON else assembly.vae.state_dict(),
-        saved=load_file(run.folder.model / "model.safetensors"),
-        history=losses(run.folder, weights.data, beta),
+        initial=subject.initial,
+        saved=load_file(subject.folder.model / "model.safetensors"),
+        history=losses(subject.folder, weights.data, beta),
     )
+
+
+def _from_python(assembly: Assembly) -> bool:
+    model = assembly.recipe.model
+    return bool({model.encoder.kind, model.decoder.kind} & FROM_PYTHON)
+
+
+def _untrained(assembly: Assembly) -> Mapping[str, Tensor] | None:
+    """The model as it was before training, built again; the output's bias, which starts at the mean
+    of all data, nearly so."""
+    if _from_python(assembly):
+        return None
+    recipe, material, plan = assembly.recipe, assembly.material, assembly.plan
+    mean = training_mean(material.some("train", MOST)).cpu()
+    vae = build_vae(recipe.model, material.spec, material.transform, mean, recipe.seed)
+    return vae.to(plan.device, plan.dtype).state_dict()
 
 
 def losses(folder: RunFolder, data_weight: float, effective_beta: float) -> tuple[float, ...]:
@@ -140,8 +146,11 @@ def losses(folder: RunFolder, data_weight: float, effective_beta: float) -> tupl
     return tuple(data_weight * sum(rows) / len(rows) for _, rows in sorted(kept.items()))
 
 
-def _together(batches: Iterable[Batch]) -> tuple[Tensor, Given]:
-    parts = list(batches)
+def _together(assembly: Assembly, split: str) -> tuple[Tensor, Given]:
+    """At most MOST samples of a split, and MOST_NUMBERS numbers."""
+    material = assembly.material
+    most = max(FEWEST, min(MOST, MOST_NUMBERS // material.spec.elements))
+    parts = list(material.some(split, most))
     columns = zip(*(batch.given for batch in parts), strict=True)
     joined = [None if c[0] is None else torch.cat([t for t in c if t is not None]) for c in columns]
     return torch.cat([batch.x for batch in parts]), Given(*joined)
@@ -161,21 +170,20 @@ def _drawn(vae: VAE, count: int, given: Given) -> Tensor:
     return vae.prior.sample(count, vae.latent, random, given)
 
 
-def _with_forensics(found: Diagnosis, run: Run) -> Diagnosis:
-    """Of a run that diverged, which number broke, and why, as the first finding."""
-    if run.summary.get("status") != "diverged":
-        return found
-    broke: dict[str, Any] = {}
-    remedies: tuple[str, ...] = ()
+def _replayed(folder: RunFolder) -> Finding:
+    """Of a run that diverged, which number broke, and why."""
     try:
-        seen = replay(run.folder.root)
+        seen = replay(folder.root)
     except (CheckpointError, RunFolderError) as fault:
-        sentence = f"The run diverged; {fault}"
-    else:
-        sentence, remedies = f"The run diverged: {seen.sentence}", seen.remedies
-        broke = {"step": seen.step, "cause": seen.cause, "worst": seen.worst}
+        return Finding("exploding", f"The run diverged; {fault}")
+    evidence = {"step": seen.step, "cause": seen.cause, "worst": seen.worst}
+    return Finding("exploding", f"The run diverged: {seen.sentence}", evidence, seen.remedies)
+
+
+def _blaming(found: Diagnosis, ended: Finding) -> Diagnosis:
+    """The diagnosis of a run that was ended, with what ended it as its first finding."""
     others = tuple(
-        f for f in found.findings if f.kind not in ("exploding", "undertrained", "stalled")
+        f for f in found.findings if f.kind not in (ended.kind, "undertrained", "stalled")
     )
-    first = Finding("exploding", sentence, broke, remedies)
-    return Diagnosis("exploding", (first, *others), found.unchecked, sentence)
+    findings = (ended, *others)
+    return Diagnosis(ended.kind, findings, found.unchecked, ended.sentence)

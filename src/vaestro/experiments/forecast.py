@@ -3,79 +3,73 @@
 Shape letters: N samples, D elements, * the sample's axes.
 """
 
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 
-import torch
 from torch import nn
 
 from vaestro.experiments.assemble import Assembly, assemble, weighted
+from vaestro.experiments.chosen import edited
+from vaestro.experiments.first_numbers import numbers_of
 from vaestro.experiments.looked_at import groups_of, halved
-from vaestro.experiments.probed import probed
-from vaestro.experiments.recipe import Recipe, apply
-from vaestro.foundation.errors import RecipeError
+from vaestro.experiments.probed import Probing, may_probe, probed
+from vaestro.experiments.recipe import Recipe
+from vaestro.experiments.snapshots import write_snapshot
 from vaestro.foundation.schedules import Forecast as WarmUp
-from vaestro.health.finding import Finding
 from vaestro.health.forecast.cost import Cost, expected_cost
 from vaestro.health.forecast.escape import Growth, Verdict
-from vaestro.health.forecast.first_step import FirstStep
-from vaestro.health.forecast.forecast import Forecast, judgement
+from vaestro.health.forecast.forecast import Forecast, Judgement, judgement
 from vaestro.health.forecast.forecast import forecast as forecast_of
 from vaestro.health.forecast.look import Look, look
-from vaestro.health.forecast.numerics import numerical_forecast
-from vaestro.health.forecast.remedies import remedies
 from vaestro.health.forecast.setting import Setting
+from vaestro.health.remedies.against_collapse import against_collapse
 from vaestro.probability.importance_objective import ImportanceConfig
 from vaestro.probability.likelihoods.gaussian import GaussianConfig
 from vaestro.probability.likelihoods.spread import Fixed
 from vaestro.probability.objective import ObjectiveConfig
 
-RANGED, MOST_RANGED = 2048, 20_000_000
-"""The ranges of the data are read from so many training samples, of so many numbers in all."""
-
 
 def forecast_assembly(
-    assembly: Assembly, probe: bool = False, timed: bool = False
+    assembly: Assembly,
+    probing: Probing = "none",
+    timed: bool = False,
+    found: Look | None = None,
 ) -> tuple[Assembly, Forecast]:
     """An assembled run, its warm-up settled where the recipe leaves it to the forecast, and its
     forecast: the training samples are looked at, and one batch goes through the untrained model.
 
-    `probe`: a copy of the run takes its first steps. `timed`: some of them are timed.
+    `probing`: whether a copy of the run takes its first steps. `timed`: some of them are timed.
+    `found`: what `look_at` says of another run on the same data under the same likelihood.
     """
-    found = look_at(assembly)
+    found = look_at(assembly) if found is None else found
     assembly = settled(assembly, found)
-    told = judged_recipe(assembly, found, probe)
+    told = judged_recipe(assembly, found, probing)
     cost = cost_of(assembly) if timed else None
     return assembly, replace(told, findings=numbers_of(assembly), cost=cost)
 
 
-def numbers_of(assembly: Assembly) -> tuple[Finding, ...]:
-    """What is wrong with the numbers of the run's first step."""
-    recipe = assembly.recipe
-    step = FirstStep(
-        recipe.model,
-        recipe.objective,
-        recipe.training,
-        assembly.horizon,
-        recipe.transform,
-        recipe.seed,
-    )
-    batch = assembly.stream.batch(0)
-    most = max(len(batch.x), min(RANGED, MOST_RANGED // assembly.material.spec.elements))
-    more = torch.cat([part.x for part in assembly.material.some("train", most)])
-    return numerical_forecast(assembly.vae, batch, step, more)
-
-
 def cost_of(assembly: Assembly) -> Cost:
-    """What the run will take, from some of its steps on a copy."""
-    return expected_cost(
-        assembly.task,
-        assembly.stream,
-        assembly.material.batches("validation")(),
-        len(assembly.material.samples["validation"]),
-        assembly.recipe.training,
-        assembly.horizon,
-        assembly.recipe.seed,
-    )
+    """What the run will take, from some of its steps on a copy and one snapshot elsewhere."""
+    with tempfile.TemporaryDirectory() as elsewhere:
+        return expected_cost(
+            assembly.task,
+            assembly.stream,
+            assembly.material.batches("validation")(),
+            len(assembly.material.samples["validation"]),
+            assembly.recipe.training,
+            assembly.horizon,
+            assembly.recipe.seed,
+            snapshot=lambda: _snapshot(Path(elsewhere) / "epoch-0000.npz", assembly),
+        )
+
+
+def _snapshot(path: Path, assembly: Assembly) -> None:
+    """As the loop writes it; batch normalisation must not learn from it."""
+    training = assembly.vae.training
+    assembly.vae.eval()
+    write_snapshot(path, assembly)
+    assembly.vae.train(training)
 
 
 def look_at(assembly: Assembly) -> Look:
@@ -102,38 +96,42 @@ def settled(assembly: Assembly, found: Look) -> Assembly:
     return weighted(assembly, objective.beta.settled(sure))
 
 
-def judged_recipe(assembly: Assembly, found: Look, probe: bool = False) -> Forecast:
-    """The forecast from what the data say, with the edits that would make it ok. `probe`: a copy
-    of the run takes its first steps, and so does a run with each edit."""
+def judged_recipe(assembly: Assembly, found: Look, probing: Probing = "none") -> Forecast:
+    """The forecast from what the data say, with the edits that would make it ok. A full probe is
+    also taken of the run with each edit, a brief one of the run alone."""
     setting = setting_of(assembly, assembly.recipe)
     log_det = float(assembly.vae.transform.log_det.double())
+    full = probing == "full"
 
     def would(edit: str) -> Verdict | None:
-        try:
-            recipe = apply(assembly.recipe, [edit])
-        except RecipeError:
+        recipe = edited(assembly.recipe, edit)
+        if recipe is None:
             return None
         changed = setting_of(assembly, recipe)
         seen = _rescaled(found, setting, changed)
-        grown = _growth(assembly, recipe, seen, changed) if probe else None
+        plain = judgement(seen, changed, log_det)
+        grown = _growth(assembly, recipe, plain, changed, probing) if full else None
         return judgement(seen, changed, log_det, grown).verdict
 
-    grown = _growth(assembly, assembly.recipe, found, setting) if probe else None
-    helping = remedies(judgement(found, setting, log_det, grown), setting, would)
-    return forecast_of(found, setting, log_det, helping, grown)
-
-
-def _growth(assembly: Assembly, recipe: Recipe, found: Look, setting: Setting) -> Growth | None:
-    """What a probe of `recipe` sees on the data of `assembly`; None where none is needed."""
-    log_det = float(assembly.vae.transform.log_det.double())
     made = judgement(found, setting, log_det)
+    tried = may_probe(assembly, probing) and (full or made.open)
+    grown = _growth(assembly, assembly.recipe, made, setting, probing) if tried else None
+    made = judgement(found, setting, log_det, grown)
+    helping = against_collapse(made, setting, would, full)
+    return forecast_of(found, setting, log_det, helping, grown, tried)
+
+
+def _growth(
+    assembly: Assembly, recipe: Recipe, made: Judgement, setting: Setting, probing: Probing
+) -> Growth | None:
+    """What a probe of `recipe` sees on the data of `assembly`; None where none is needed."""
     if made.verdict == "collapse" or setting.controlled or setting.objective.free_bits > 0:
         return None
     if recipe == assembly.recipe:
-        return probed(assembly, made.threshold.effective)
+        return probed(assembly, made.threshold.effective, probing)
     other = assemble(recipe, assembly.plan, assembly.material.data)
     try:
-        return probed(other, made.threshold.effective)
+        return probed(other, made.threshold.effective, probing)
     finally:
         other.stream.close()
 

@@ -75,7 +75,7 @@ def _forecast(
     assembly = assemble(recipe, planning.choose(recipe.training), data)
     try:
         assembly = _on_everything(assembly) if whole else assembly
-        return forecast_assembly(assembly, probe, timed)[1]
+        return forecast_assembly(assembly, "full" if probe else "none", timed)[1]
     finally:
         assembly.stream.close()
 

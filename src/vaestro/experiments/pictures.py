@@ -7,7 +7,7 @@ from torch import Tensor
 
 from vaestro.evaluation.encode import encode_split
 from vaestro.experiments.assemble import Assembly
-from vaestro.experiments.watch import write_arrays
+from vaestro.experiments.snapshots import write_arrays
 from vaestro.foundation.randomness import Stream
 from vaestro.generation.sampling import sample
 from vaestro.generation.traversals import by_kl, traverse

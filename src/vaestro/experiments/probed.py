@@ -1,34 +1,51 @@
 """The forecast's probe: a copy of the run takes its first steps, for some seconds."""
 
+from typing import Literal
+
 from vaestro.experiments.assemble import Assembly
-from vaestro.health.forecast.calibration import LEAST_PROBE
+from vaestro.foundation.errors import DivergedError
+from vaestro.health.forecast.calibration import BRIEF_SHARE, LEAST_PROBE, PROBE_SHARE
 from vaestro.health.forecast.escape import Growth, growth, probe_steps
 from vaestro.health.forecast.probe import probe
 from vaestro.training.elbo import ElboTask
+
+Probing = Literal["none", "brief", "full"]
+"""brief: for a small share of the run, and only where the rule does not settle its verdict."""
+
+SHARES: dict[Probing, float] = {"none": 0.0, "brief": BRIEF_SHARE, "full": PROBE_SHARE}
 
 MOST_SECONDS = 3.0
 WATCHED = 300
 """So many held-out samples are watched."""
 
 
-def probed(assembly: Assembly, effective: float | None) -> Growth | None:
+def may_probe(assembly: Assembly, probing: Probing) -> bool:
+    """Whether the share of the run that a probe may take is long enough to tell anything."""
+    steps = probe_steps(assembly.horizon.steps, SHARES[probing])
+    return steps > 0 and isinstance(assembly.task, ElboTask)
+
+
+def probed(assembly: Assembly, effective: float | None, probing: Probing) -> Growth | None:
     """How the code grows over a probe of the run; nothing of the run changes.
 
     `effective`: the effective beta, in whose units it is told. None where a probe tells nothing:
-    without a beta, for a bound of many draws, or for a run too short or a step too slow.
+    without a beta, where it may not be long enough, or its steps are too slow or not finite.
     """
-    most = probe_steps(assembly.horizon.steps)
-    if not most or not effective or not isinstance(assembly.task, ElboTask):
+    if not effective or not may_probe(assembly, probing):
         return None
+    assert isinstance(assembly.task, ElboTask)
     watched = next(iter(assembly.material.some("validation", WATCHED)))
-    marks = probe(
-        assembly.task,
-        assembly.stream,
-        watched,
-        assembly.recipe.training,
-        assembly.horizon,
-        seed=assembly.recipe.seed,
-        most_steps=most,
-        most_seconds=MOST_SECONDS,
-    )
+    try:
+        marks = probe(
+            assembly.task,
+            assembly.stream,
+            watched,
+            assembly.recipe.training,
+            assembly.horizon,
+            seed=assembly.recipe.seed,
+            most_steps=probe_steps(assembly.horizon.steps, SHARES[probing]),
+            most_seconds=MOST_SECONDS,
+        )
+    except DivergedError:
+        return None
     return growth(marks, effective) if marks[-1].step >= LEAST_PROBE else None

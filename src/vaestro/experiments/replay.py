@@ -8,27 +8,22 @@ from typing import Any, NamedTuple
 import torch
 
 from vaestro.experiments.assemble import Assembly, assemble
+from vaestro.experiments.chosen import chosen_of
 from vaestro.experiments.guests import located, unfilled
-from vaestro.experiments.recipe import Recipe, read_recipe
+from vaestro.experiments.recipe import read_recipe
 from vaestro.foundation.errors import CheckpointError, DivergedError, RunFolderError
 from vaestro.health.forensics import Forensics, examine
 from vaestro.health.growth import KEPT, Growing
+from vaestro.health.remedies.divergence import for_divergence
 from vaestro.models.build import NOBODY, Guests
-from vaestro.networks.part import GivenConfig, PartConfig
-from vaestro.probability.posterior import GaussianConfig
-from vaestro.probability.scale import LogVariance
 from vaestro.runs.folder import RunFolder
 from vaestro.training import checkpoints
 from vaestro.training import plan as planning
 from vaestro.training.state import TrainState, starting
 from vaestro.training.step import Stepper
-from vaestro.transforms.identity import NoneConfig
 
 MOST_REPLAYED = 2000
 """No more steps than this are taken again for the path of growth."""
-
-USUAL_RATE = 1e-3
-"""Adam's own default: no remedy asks for more."""
 
 Checkpoint = tuple[dict[str, Any], dict[str, Any]]
 
@@ -60,7 +55,7 @@ def replay(
             seen = _explained(replace(assembly, recipe=recipe), found)
         finally:
             assembly.stream.close()
-    return replace(seen, remedies=_remedies(recipe, seen))
+    return replace(seen, remedies=for_divergence(chosen_of(assembly), seen))
 
 
 def _require_diverged(folder: RunFolder) -> None:
@@ -153,38 +148,3 @@ def _refused(assembly: Assembly, state: TrainState) -> None:
     assembly.vae.train()
     with torch.no_grad():
         assembly.task.terms(assembly.stream.batch(state.step), state.control, state.step)
-
-
-def _remedies(recipe: Recipe, seen: Forensics) -> tuple[str, ...]:
-    """Edits of the recipe, the likeliest first."""
-    if seen.cause in ("data", "none"):
-        return ()
-    slower = f"training.learning_rate={min(seen.learning_rate / 10, USUAL_RATE):.3g}"
-    steepest = seen.growth.steepest()
-    grew = steepest is not None and steepest[1] > 2
-    own = _networks_of_ours(recipe, seen)
-    if seen.cause == "singularity":
-        return (*own, slower)
-    remedies = [slower, "training.clip_norm=1"]
-    scaled = [] if grew or not isinstance(recipe.transform, NoneConfig) else _standardised(recipe)
-    posterior = recipe.model.posterior
-    scale = posterior.scale if isinstance(posterior, GaussianConfig) else None
-    if isinstance(scale, LogVariance) and scale.high > 20 > scale.low:
-        remedies.append("model.posterior.scale.high=20")
-    return (*scaled, *remedies, *own, "training.precision=fp64")
-
-
-def _standardised(recipe: Recipe) -> list[str]:
-    real = recipe.model.likelihood.kind in ("gaussian", "laplace", "student-t")
-    return ["transform.kind=standardise"] if real else []
-
-
-def _networks_of_ours(recipe: Recipe, seen: Forensics) -> tuple[str, ...]:
-    """For a fault in a user's own network: one of ours in its place."""
-    layer = "" if seen.first is None else seen.first.layer
-    kind = "convolution" if recipe.model.spatial else "dense"
-    return tuple(
-        f"model.{side}.kind={kind}"
-        for side in ("encoder", "decoder")
-        if isinstance(getattr(recipe.model, side), PartConfig | GivenConfig) and side in layer
-    )

@@ -1,9 +1,10 @@
 """A finding: what is wrong with a run or a model, the numbers that show it, and what to change."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Kind = Literal[
+Verdict = Literal[
     "healthy",
     "at_risk",
     "collapsed",
@@ -13,6 +14,11 @@ Kind = Literal[
     "overfitted",
     "prior_mismatch",
     "dead_output",
+]
+"""How a run or a model is."""
+
+Kind = Literal[
+    Verdict,
     "wrong_reduction",
     "scale_mismatch",
     "unsaved_parameter",
@@ -45,6 +51,15 @@ class Finding:
         return {
             "kind": self.kind,
             "sentence": self.sentence,
-            "evidence": self.evidence,
+            "evidence": _plain(self.evidence),
             "remedies": list(self.remedies),
         }
+
+
+def _plain(value: Any) -> Any:
+    """`value` with null for numbers that are not finite, as JSON has it."""
+    if isinstance(value, dict):
+        return {name: _plain(inner) for name, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

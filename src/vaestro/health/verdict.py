@@ -1,14 +1,15 @@
-"""How a run went, as one word and one plain sentence."""
+"""How a run went by its last figures alone, as one word and one plain sentence."""
 
 import math
-from typing import Any, Literal
+from typing import Any
 
-Verdict = Literal["healthy", "collapsed", "exploding"]
+from vaestro.health.finding import Verdict
 
 
 def verdict(figures: dict[str, Any] | None, diverged: bool, stochastic: bool) -> Verdict:
     """exploding: a term is not finite; collapsed: no latent dimension is live; else healthy.
 
+    What figures can tell; the doctor sees more and has the last word on a run that has ended.
     `figures` are the validation figures, None when there are none. A plain autoencoder has no
     prior term and cannot collapse in this sense.
     """
@@ -32,14 +33,12 @@ def sentence(
     if word == "collapsed":
         return (
             f"The run collapsed: none of {latent} latent dimensions carries information, and the "
-            f"data term of {figures['data_term']:.2f} nats is that of a constant "
-            f"({baseline:.2f}); lower objective.beta or warm it up."
+            f"data term of {figures['data_term']:.2f} nats is that of a constant ({baseline:.2f})."
         )
     if figures["data_term"] >= baseline:
         return (
             f"The run has not learned yet: its data term of {figures['data_term']:.2f} nats is no "
-            f"better than that of the best constant ({baseline:.2f}); train longer, or raise "
-            "training.learning_rate."
+            f"better than that of the best constant ({baseline:.2f})."
         )
     gained = f"{figures['data_term']:.2f} nats against {baseline:.2f} for the best constant"
     if not stochastic:

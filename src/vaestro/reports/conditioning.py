@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from vaestro.health.remedies.edits import BY_FILM, TELL_BOTH
 from vaestro.reports.facts import finite
 from vaestro.reports.numerals import number
 
@@ -76,9 +77,9 @@ def _remedy(recipe: Mapping[str, Any]) -> str:
     if into in ("encoder", "neither"):
         return (
             f"the decoder is not told it (model.condition.into={into}); "
-            "train with model.condition.into=decoder or both."
+            f"train with --set {TELL_BOTH}."
         )
-    return "the model has not learned to use it; train longer, or give z fewer dimensions."
+    return f"the model has not learned to use it; train longer, or with --set {BY_FILM}."
 
 
 def _part(values: Mapping[str, Any], key: str) -> Mapping[str, Any]:

@@ -43,6 +43,8 @@ class RunFacts:
     history: tuple[Record, ...] = ()
     summary: Record = field(default_factory=dict)
     evaluation: Record = field(default_factory=dict)
+    forecast: Record = field(default_factory=dict)
+    diagnosis: Record = field(default_factory=dict)
     events: tuple[Record, ...] = ()
     arrays: Mapping[str, Array] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -72,7 +74,10 @@ class RunFacts:
 
     @property
     def verdict(self) -> str:
-        """The summary's verdict; without one: exploding for a diverged run, else its status."""
+        """The doctor's, else the summary's; without one: exploding for a diverged run, else its
+        status."""
+        if self.diagnosis.get("verdict") and self.status in ENDED:
+            return str(self.diagnosis["verdict"])
         if self.current and self.status != "running" and self.summary.get("verdict"):
             return str(self.summary["verdict"])
         return "exploding" if self.status == "diverged" else self.status
@@ -80,7 +85,7 @@ class RunFacts:
     @property
     def shape(self) -> tuple[int, ...] | None:
         """The shape of one sample."""
-        shape = _mapping(self.manifest.get("data")).get("shape")
+        shape = mapping(self.manifest.get("data")).get("shape")
         return tuple(int(size) for size in shape) if isinstance(shape, list) else None
 
     @property
@@ -88,13 +93,13 @@ class RunFacts:
         """K, the number of latent dimensions."""
         if "kl_per_dimension" in self.arrays:
             return len(self.arrays["kl_per_dimension"])
-        latent = _mapping(self.settings.get("model")).get("latent")
+        latent = mapping(self.settings.get("model")).get("latent")
         return latent if isinstance(latent, int) else None
 
     @property
     def stochastic(self) -> bool:
         """Whether the posterior is a distribution: False for the plain autoencoder."""
-        posterior = _mapping(self.settings.get("model")).get("posterior")
+        posterior = mapping(self.settings.get("model")).get("posterior")
         kind = posterior.get("kind") if isinstance(posterior, dict) else posterior
         return kind != "deterministic"
 
@@ -104,6 +109,12 @@ class RunFacts:
         if "baseline_constant" in self.arrays:
             return finite(float(self.arrays["baseline_constant"]))
         return finite(self.summary.get("baseline_constant"))
+
+    @property
+    def live(self) -> int | None:
+        """How many latent dimensions are live on held-out data now."""
+        live = finite(self.figures("validation").get("live_dimensions"))
+        return int(live) if live is not None and self.stochastic else None
 
     def rows(self, split: str) -> list[Record]:
         """The history of one split, oldest first."""
@@ -135,6 +146,8 @@ def read_facts(folder: Path) -> RunFacts:
         history=read_rows(paths.history),
         summary=read_object(paths.summary, notes),
         evaluation=read_object(paths.evaluation, notes),
+        forecast=read_object(paths.forecast, notes),
+        diagnosis=read_object(paths.diagnosis, notes),
         events=read_rows(paths.events),
         arrays=read_arrays(paths.snapshots, notes),
         notes=tuple(notes),
@@ -148,13 +161,14 @@ def finite(value: Any) -> float | None:
     return float(value)
 
 
-def _mapping(value: Any) -> Record:
+def mapping(value: Any) -> Record:
+    """`value` if it is a mapping, else an empty one."""
     return value if isinstance(value, dict) else {}
 
 
 def _settings(recipe: str, notes: list[str]) -> Record:
     try:
-        return _mapping(read_yaml(recipe, "recipe.yaml"))
+        return mapping(read_yaml(recipe, "recipe.yaml"))
     except RecipeError as fault:
         notes.append(str(fault))
         return {}

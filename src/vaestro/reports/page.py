@@ -10,6 +10,8 @@ from markupsafe import Markup
 from vaestro.foundation.files import write_bytes, write_text
 from vaestro.reports import advice, glossary, tables, words
 from vaestro.reports.facts import RunFacts, read_facts
+from vaestro.reports.findings import findings
+from vaestro.reports.outlook import outlook
 from vaestro.runs.folder import RunFolder
 
 
@@ -49,7 +51,9 @@ def render_page(facts: RunFacts, plates: list[Plate]) -> str:
         verdict=advice.verdict(facts),
         where=where,
         cards=tables.cards(facts),
-        plates=plates,
+        findings=findings(facts),
+        outlook=outlook(facts),
+        plates={plate.name: plate for plate in plates},
         splits=[name for name, _ in tables.splits(facts)],
         rows=tables.table(facts),
         particulars=tables.particulars(facts),

@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from vaestro.reports.conditioning import effect_rows
-from vaestro.reports.facts import SPLITS, RunFacts, finite
+from vaestro.reports.facts import SPLITS, RunFacts, finite, mapping
 from vaestro.reports.numerals import MINUS, NONE, counted, duration, number
 from vaestro.reports.run_files import Record
 
@@ -113,8 +112,16 @@ def _cell(figures: Record, key: str) -> str:
 
 def _elbo(figures: Record) -> float | None:
     """−(data term + prior term), whatever weight training gave to the two."""
-    terms = [finite(figures.get(key)) for key in ("data_term", "prior_term")]
-    return None if None in terms else -sum(term or 0.0 for term in terms)
+    both = cost(figures, 1.0)
+    return None if both is None else -both
+
+
+def cost(figures: Record, weight: float | None) -> float | None:
+    """Data term + `weight` times prior term, in nats per sample; None where one is not known."""
+    data_term, prior_term = (finite(figures.get(key)) for key in ("data_term", "prior_term"))
+    if data_term is None or weight is None or (weight and prior_term is None):
+        return None
+    return data_term + weight * (prior_term or 0.0)
 
 
 QUANTITIES = (
@@ -142,7 +149,7 @@ def particulars(facts: RunFacts) -> list[tuple[str, str]]:
 
 
 def _particulars(facts: RunFacts) -> Iterator[tuple[str, str]]:
-    manifest, data = facts.manifest, _mapping(facts.manifest.get("data"))
+    manifest, data = facts.manifest, mapping(facts.manifest.get("data"))
     yield "Data", _data(data)
     yield "One sample", _sample(data)
     parts = (f"{number(data[name])} {name}" for name in (*SPLITS, "test") if data.get(name))
@@ -158,7 +165,7 @@ def _particulars(facts: RunFacts) -> Iterator[tuple[str, str]]:
         yield "Time", duration(facts.summary.get("seconds"))
         speed = finite(facts.summary.get("samples_per_second"))
         yield "Speed", f"{number(speed)} samples per second" if speed else ""
-    yield "Machine", _plan(_mapping(manifest.get("plan")))
+    yield "Machine", _plan(mapping(manifest.get("plan")))
     named = (("vaestro", "vaestro"), ("torch", "torch"), ("python", "Python"))
     yield (
         "Versions",
@@ -187,7 +194,3 @@ def _plan(plan: Record) -> str:
     parts += [counted(threads, "thread") if isinstance(threads, int) else ""]
     parts += ["compiled" if plan.get("compile") else ""]
     return ", ".join(part for part in parts if part)
-
-
-def _mapping(value: Any) -> Record:
-    return value if isinstance(value, dict) else {}

@@ -18,6 +18,7 @@ class RunFolder:
         self.times = root / "times.jsonl"
         self.events = root / "events.jsonl"
         self.forecast = root / "forecast.json"
+        self.diagnosis = root / "diagnosis.json"
         self.summary = root / "summary.json"
         self.evaluation = root / "evaluation.json"
         self.checkpoints = root / "checkpoints"

@@ -81,8 +81,8 @@ def expected_cost(
         with Peak(next(copied.module.parameters()).device) as peak:
             steps = _step_seconds(copied, batches, config, horizon, seed, allowed)
             once = _validation_seconds(copied, validation, held_out, allowed)
+            drawn = 0.0 if snapshot is None else _seconds(snapshot)
         own = sum(p.numel() * p.element_size() for p in copied.module.parameters())
-    drawn = 0.0 if snapshot is None else _seconds(snapshot)
     validations = 1 + horizon.steps // (horizon.steps_per_epoch * config.validate_epochs)
     snapshots = 1 + horizon.steps // (horizon.steps_per_epoch * config.snapshot_epochs)
     at_the_end = 1.0 + horizon.steps_per_epoch * config.batch_size / max(1, held_out)

@@ -114,7 +114,7 @@ def is_warm_up(betas: Sequence[float], largest: float) -> bool:
     return betas[0] < largest / 4 and below >= 0.1 * len(betas)
 
 
-def probe_steps(steps: int) -> int:
-    """How many steps a probe of a run of `steps` steps takes at most; 0: the run is too short."""
-    most = int(PROBE_SHARE * steps)
+def probe_steps(steps: int, share: float = PROBE_SHARE) -> int:
+    """How many steps a probe that takes `share` of a run of `steps` steps has; 0: too few."""
+    most = int(share * steps)
     return most if most >= LEAST_PROBE else 0

@@ -9,6 +9,8 @@ from typing import NamedTuple
 from torch import Tensor
 
 from vaestro.health.finding import Finding
+from vaestro.health.remedies.cures import FLOOR
+from vaestro.health.remedies.edits import floored
 from vaestro.models.config import ModelConfig
 from vaestro.models.vae import VAE
 from vaestro.probability.likelihoods.spread import Fitted
@@ -88,7 +90,7 @@ def _low(fit: _Fit, typical: float) -> Finding:
         "the density is all but unbounded, and an element that is fitted well multiplies "
         f"gradients by {1.0 / fit.floor:.3g}",
         {"floor": fit.floor, "data_variance": typical},
-        (_floored(fit, 1e-3 * typical, typical),),
+        (_floored(fit, FLOOR * typical, typical),),
     )
 
 
@@ -98,11 +100,11 @@ def _high(fit: _Fit, typical: float) -> Finding:
         f"the fitted variance cannot fall below {fit.floor:.3g} and the data's own is only "
         f"{typical:.3g}: every element is explained by noise alone",
         {"floor": fit.floor, "data_variance": typical},
-        (_floored(fit, 1e-3 * typical, typical),),
+        (_floored(fit, FLOOR * typical, typical),),
     )
 
 
 def _floored(fit: _Fit, floor: float, initial: float) -> str:
     """The edit that gives the fitted quantity this floor and start, both told as variances."""
     low, start = (max(v, 1e-11) ** (1 / fit.power) for v in (floor, initial))
-    return f"model.likelihood.{fit.name}={{kind: fitted, floor: {low:.3g}, initial: {start:.3g}}}"
+    return floored(fit.name, low, start)

@@ -18,8 +18,8 @@ from vaestro.health.forecast.live import live_interval
 from vaestro.health.forecast.look import Look
 from vaestro.health.forecast.setting import Setting
 from vaestro.health.forecast.threshold import Threshold, threshold
-from vaestro.health.forecast.verdict import judged
-from vaestro.health.forecast.words import memorises, reasons, sentence
+from vaestro.health.forecast.verdict import judged, open_to_a_probe
+from vaestro.health.forecast.words import UNSETTLED, memorises, reasons, sentence
 from vaestro.probability.posterior import DeterministicConfig
 
 MOST_EIGENVALUES = 512
@@ -36,7 +36,10 @@ class Forecast:
     many they are from. sub_gaussian_proxy: the effective beta up to which a living state may exist
     beside the collapsed one, along the leading direction. largest_beta_...: values of the recipe's
     objective.beta. baselines: nats per sample in natural units. live_dimensions: None where the
-    notion does not apply. condition: the largest eigenvalue for each value of what the decoder is
+    notion does not apply. unsettled: the verdict is by rule, and a probe of the run's first steps
+    would settle it. remedies: edits under which the verdict is ok, none where it is already;
+    against_collapse: the same, and of a run that is ok what to change should its code die after
+    all. condition: the largest eigenvalue for each value of what the decoder is
     told. findings: what is wrong with the numbers of the first step. cost: what the run will take,
     where its steps were timed.
     """
@@ -56,9 +59,11 @@ class Forecast:
     largest_beta_half_live: float | None
     sub_gaussian_proxy: float
     verdict: Verdict
+    unsettled: bool
     sentence: str
     reasons: tuple[str, ...]
     remedies: tuple[str, ...]
+    against_collapse: tuple[str, ...]
     baselines: dict[str, float | None]
     condition: dict[str, Any] | None = None
     findings: tuple[Finding, ...] = ()
@@ -66,19 +71,22 @@ class Forecast:
 
     def as_json(self) -> dict[str, Any]:
         """Plain values, for JSON."""
-        return {
+        plain = {
             name: list(value) if isinstance(value, tuple) else value
             for name, value in asdict(self).items()
         }
+        return plain | {"findings": [finding.as_json() for finding in self.findings]}
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """The verdict and what it was made from; `values` are the eigenvalues of M that decide."""
+    """The verdict and what it was made from; `values` are the eigenvalues of M that decide, and
+    `open` whether a probe would tell more than the rule that it was made by."""
 
     verdict: Verdict
     threshold: Threshold
     values: Tensor
+    open: bool
 
 
 def judgement(
@@ -93,18 +101,20 @@ def judgement(
     values = spectrum.held_out if apart else spectrum.values
     largest = float(spectrum.held_out[0] if len(spectrum.held_out) else values[0])
     at = threshold(setting, values, found.constant - log_det)
-    return Judgement(judged(largest, setting, at, growth), at, values)
+    more = growth is None and open_to_a_probe(largest, setting, at)
+    return Judgement(judged(largest, setting, at, growth), at, values, more)
 
 
 def forecast(
     found: Look,
     setting: Setting,
     log_det: float = 0.0,
-    remedies: tuple[str, ...] = (),
+    against_collapse: tuple[str, ...] = (),
     growth: Growth | None = None,
+    probed: bool = False,
 ) -> Forecast:
-    """The forecast for `setting`; `log_det` is the transform's, `remedies` were found to help,
-    `growth` was measured by a probe of the run's first steps."""
+    """The forecast for `setting`; `log_det` is the transform's, `against_collapse` were found to
+    help, `growth` was measured by a probe of the run's first steps; `probed`: one was tried."""
     made = judgement(found, setting, log_det, growth)
     spectrum, unit = found.deciding, made.threshold.at
     unit = unit if unit > 0 and isfinite(unit) else 1.0
@@ -113,6 +123,8 @@ def forecast(
     effective = made.threshold.effective
     beta = setting.final_beta if effective is None else setting.as_recipe(effective)
     one, half = _largest_betas(made.values, setting)
+    said = sentence(made.verdict, float(relative[0]), live, interval, setting)
+    unsettled = made.open and not probed
     return Forecast(
         elements=found.elements,
         latent=setting.latent,
@@ -129,9 +141,11 @@ def forecast(
         largest_beta_half_live=half,
         sub_gaussian_proxy=found.proxy,
         verdict=made.verdict,
-        sentence=sentence(made.verdict, float(relative[0]), live, interval, setting),
+        unsettled=unsettled,
+        sentence=f"{said} {UNSETTLED}" if unsettled else said,
         reasons=tuple(reasons(found, setting, made.threshold, made.verdict, relative)),
-        remedies=remedies,
+        remedies=() if made.verdict == "ok" else against_collapse,
+        against_collapse=against_collapse,
         baselines=_baselines(found, setting, effective, log_det),
         condition=found.condition,
     )

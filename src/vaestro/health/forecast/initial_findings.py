@@ -4,14 +4,19 @@ import math
 
 from vaestro.foundation.samples import Batch
 from vaestro.health.finding import Evidence, Finding
-from vaestro.health.forecast.first_step import FirstStep
 from vaestro.health.forecast.initial_pass import InitialPass, initial_pass
+from vaestro.health.remedies.calmer import (
+    ceiling,
+    network_of_ours,
+    normalised_encoder,
+    standardised,
+)
+from vaestro.health.remedies.chosen import Chosen
+from vaestro.health.remedies.cures import SUM
+from vaestro.health.remedies.edits import Edits
 from vaestro.models.vae import VAE
 from vaestro.networks.part import GivenConfig, PartConfig
 from vaestro.probability.importance_objective import ImportanceConfig
-from vaestro.probability.posterior import GaussianConfig
-from vaestro.probability.scale import LogVariance
-from vaestro.transforms.identity import NoneConfig
 
 LARGE, EXPLODING = 5.0, 20.0
 """Absolute log-variances at the start, before their bounds: a variance beyond e^5 or below e^-5 is
@@ -24,7 +29,7 @@ GROWN = 30.0
 """How many times larger than its data the output of an encoder's layer may be at the start."""
 
 
-def initial_findings(vae: VAE, batch: Batch, setting: FirstStep) -> tuple[Finding, ...]:
+def initial_findings(vae: VAE, batch: Batch, setting: Chosen) -> tuple[Finding, ...]:
     """Log-variances, activations and gradients of `vae` before its first step, on a copy of it."""
     seen = initial_pass(vae, batch, setting)
     found = (
@@ -36,7 +41,7 @@ def initial_findings(vae: VAE, batch: Batch, setting: FirstStep) -> tuple[Findin
     return () if found is None else (found,)
 
 
-def _not_finite(seen: InitialPass, setting: FirstStep) -> Finding | None:
+def _not_finite(seen: InitialPass, setting: Chosen) -> Finding | None:
     bad = [name for name, value in seen.gradients.items() if not math.isfinite(value)]
     terms = {"data_term": seen.data_term, "prior_term": seen.prior_term}
     broken = [name for name, value in terms.items() if not math.isfinite(value)]
@@ -52,7 +57,7 @@ def _not_finite(seen: InitialPass, setting: FirstStep) -> Finding | None:
     )
 
 
-def _log_variances(seen: InitialPass, setting: FirstStep) -> Finding | None:
+def _log_variances(seen: InitialPass, setting: Chosen) -> Finding | None:
     if seen.usual <= LARGE and seen.log_variance <= EXPLODING:
         return None
     name, gain = _largest_gain(seen)
@@ -70,7 +75,7 @@ def _log_variances(seen: InitialPass, setting: FirstStep) -> Finding | None:
     )
 
 
-def _activations(seen: InitialPass, setting: FirstStep) -> Finding | None:
+def _activations(seen: InitialPass, setting: Chosen) -> Finding | None:
     outputs = {name: out for name, (_, out) in seen.layers.items()}
     if not outputs:
         return None
@@ -88,7 +93,7 @@ def _activations(seen: InitialPass, setting: FirstStep) -> Finding | None:
     )
 
 
-def _gradients(seen: InitialPass, setting: FirstStep) -> Finding | None:
+def _gradients(seen: InitialPass, setting: Chosen) -> Finding | None:
     """Adam and RMSprop divide by |gradient| + epsilon: far below epsilon a weight stands still."""
     epsilon = setting.training.optimiser.epsilon
     below = [name for name, size in seen.gradients.items() if size < epsilon]
@@ -111,7 +116,7 @@ def _gradients(seen: InitialPass, setting: FirstStep) -> Finding | None:
             "below_epsilon": len(below),
             "median_gradient": middle,
         },
-        ("objective.reduction=sum", smaller) if weighted else (smaller,),
+        (SUM, smaller) if weighted else (smaller,),
     )
 
 
@@ -140,29 +145,19 @@ def _largest_gain(seen: InitialPass) -> tuple[str, float]:
     return name, gains[name]
 
 
-REAL = ("gaussian", "laplace", "student-t")
-"""The likelihoods of real numbers, which bear any transform."""
-
-
-def _calmer(setting: FirstStep, seen: InitialPass) -> tuple[str, ...]:
+def _calmer(setting: Chosen, seen: InitialPass) -> Edits:
     """Edits that make a start smaller: of the data's scale, of the weights, of each layer."""
     model = setting.model
     foreign = isinstance(model.encoder, PartConfig | GivenConfig)
-    ours = [f"model.encoder.kind={'convolution' if model.spatial else 'dense'}"] if foreign else []
+    ours = [network_of_ours(model, "encoder"), normalised_encoder(model)] if foreign else []
     strange = _largest_gain(seen)[1] > STRANGE_GAIN
     remedies = ours if strange else []
     if getattr(model.encoder, "initialisation", "he") != "he":
         remedies.append("model.encoder.initialisation=he")
     plain = getattr(model.encoder, "normalisation", "batch") == "none"
     by_layer = ["model.encoder.normalisation=batch"] if plain else []
-    untouched = isinstance(setting.transform, NoneConfig)
-    large = untouched and model.likelihood.kind in REAL and not 0.1 < seen.data < 3.0
-    by_data = ["transform.kind=standardise"] if large else []
+    by_data = [] if 0.1 < seen.data < 3.0 else list(standardised(setting))
     remedies += by_layer + by_data if strange else by_data + by_layer
     if foreign and not strange:
         remedies += ours
-    posterior = model.posterior
-    scale = posterior.scale if isinstance(posterior, GaussianConfig) else None
-    if isinstance(scale, LogVariance) and scale.low < 2.0 < scale.high:
-        remedies.append("model.posterior.scale.high=2")
-    return tuple(remedies)
+    return (*remedies, *ceiling(model, 2.0))

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from vaestro.foundation.randomness import Stream, generator, seed_layers
 from vaestro.foundation.samples import Batch
-from vaestro.health.forecast.first_step import FirstStep
+from vaestro.health.remedies.chosen import Chosen
 from vaestro.models.vae import VAE
 from vaestro.networks.initialise import LAYERS
 from vaestro.probability.beta import initial_state
@@ -42,7 +42,7 @@ class InitialPass:
     gradients: dict[str, float] = field(default_factory=dict)
 
 
-def initial_pass(vae: VAE, batch: Batch, setting: FirstStep) -> InitialPass:
+def initial_pass(vae: VAE, batch: Batch, setting: Chosen) -> InitialPass:
     """The pass, in training mode, with the noise of step 0; global generators stay as they are."""
     copied = copy.deepcopy(vae).train()
     x, given = batch.x[:MOST_SAMPLES], batch.given.part(slice(0, MOST_SAMPLES))
@@ -82,7 +82,7 @@ def _noting(seen: InitialPass, name: str) -> Hook:
 
 
 def _loss(
-    vae: VAE, log_likelihood: Tensor, kl: Tensor, setting: FirstStep, seen: InitialPass
+    vae: VAE, log_likelihood: Tensor, kl: Tensor, setting: Chosen, seen: InitialPass
 ) -> Tensor:
     """The loss at the full weight of the prior term, as the recipe's objective has it."""
     given = setting.objective
@@ -95,7 +95,7 @@ def _loss(
     return terms.loss
 
 
-def _note_log_variance(seen: InitialPass, given: Tensor | None, setting: FirstStep) -> None:
+def _note_log_variance(seen: InitialPass, given: Tensor | None, setting: Chosen) -> None:
     posterior = setting.model.posterior
     if given is None or not isinstance(posterior, GaussianConfig):
         return

@@ -20,10 +20,11 @@ from vaestro.foundation.schedules import (
     TwoPhase,
 )
 from vaestro.health.finding import Finding
-from vaestro.health.forecast.first_step import FirstStep
 from vaestro.health.forecast.fitted_variance import fitted_variance_findings
 from vaestro.health.forecast.initial_findings import initial_findings
 from vaestro.health.forecast.output_range import output_findings
+from vaestro.health.forecast.unsaved import unsaved_findings
+from vaestro.health.remedies.chosen import Chosen
 from vaestro.models.config import ModelConfig
 from vaestro.models.vae import VAE
 from vaestro.probability.beta import Capacity, Geco, Pure
@@ -32,7 +33,7 @@ from vaestro.probability.objective import ObjectiveConfig
 
 
 def numerical_forecast(
-    vae: VAE, batch: Batch, setting: FirstStep, x: Tensor | None = None
+    vae: VAE, batch: Batch, setting: Chosen, x: Tensor | None = None
 ) -> tuple[Finding, ...]:
     """What is wrong with the numbers of an untrained `vae`, worst first; nothing of it changes.
 
@@ -42,6 +43,7 @@ def numerical_forecast(
     """
     x = batch.x if x is None else x
     found = (
+        *unsaved_findings(vae, batch, setting.model),
         *initial_findings(vae, batch, setting),
         *output_findings(vae, batch, setting.model, x),
         *fitted_variance_findings(vae, setting.model, x),

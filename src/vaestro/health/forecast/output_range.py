@@ -13,9 +13,11 @@ from torch import Tensor, nn
 
 from vaestro.foundation.samples import Batch, Given
 from vaestro.health.finding import Finding
+from vaestro.health.remedies.calmer import network_of_ours
+from vaestro.health.remedies.cures import linear_output
+from vaestro.health.remedies.edits import Edits
 from vaestro.models.config import ModelConfig
 from vaestro.models.vae import VAE
-from vaestro.networks.explicit import LayersConfig
 
 PUSH = 1e4
 """How far the last bias is pushed, in units of the data's largest absolute value (at least 1)."""
@@ -152,17 +154,15 @@ def _unreached(reach: OutputRange, smallest: float, largest: float, share: float
     )
 
 
-def _remedies(
-    model: ModelConfig, reach: OutputRange, smallest: float, largest: float
-) -> tuple[str, ...]:
+def _remedies(model: ModelConfig, reach: OutputRange, smallest: float, largest: float) -> Edits:
     """Edits after which the output is free: no activation behind the last layer, a likelihood that
     does not squash a second time, or a decoder of ours."""
-    decoder = model.decoder
-    if isinstance(decoder, LayersConfig) and decoder.output_activation != "none":
-        return ("model.decoder.output_activation=none",)
+    linear = linear_output(model)
+    if linear:
+        return linear
     margin = TOLERANCE * max(largest - smallest, 1e-12)
     twice = reach.raw_low <= smallest + margin and largest - margin <= reach.raw_high
-    ours = "model.decoder.kind=convolution" if model.spatial else "model.decoder.kind=dense"
+    ours = network_of_ours(model, "decoder")
     if twice and not reach.hard and model.likelihood.kind != "gaussian":
         return ("model.likelihood.kind=gaussian", ours)
     return (ours,)

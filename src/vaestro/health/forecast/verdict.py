@@ -1,8 +1,25 @@
 """collapse, at_risk or ok, from the largest eigenvalue and the schedule's pressure."""
 
-from vaestro.health.forecast.escape import Growth, Verdict, escape_verdict, is_warm_up
+from vaestro.health.forecast.calibration import NEAR, UNSURE
+from vaestro.health.forecast.escape import (
+    Growth,
+    Verdict,
+    escape_verdict,
+    is_warm_up,
+    probe_steps,
+)
 from vaestro.health.forecast.setting import Setting
 from vaestro.health.forecast.threshold import Threshold
+
+
+def open_to_a_probe(largest: float, setting: Setting, threshold: Threshold) -> bool:
+    """Whether the verdict by rule is none to rely on, and the first steps of the run would tell:
+    near the threshold of a loss with a schedule of its own."""
+    if threshold.at == 0 or setting.controlled or setting.importance:
+        return False
+    if setting.objective.free_bits > 0 or not probe_steps(setting.horizon.steps):
+        return False
+    return NEAR <= largest / threshold.at < UNSURE
 
 
 def judged(

@@ -15,6 +15,8 @@ from vaestro.probability.posterior import DeterministicConfig
 GAP = 2.0
 """A leading sample eigenvalue so many times above the held-out one is mostly the sample's noise."""
 
+UNSETTLED = "So near the threshold this is a rule; vaestro forecast --probe would settle it."
+
 
 def sentence(
     verdict: Verdict,

@@ -9,11 +9,10 @@ import math
 from vaestro.health.finding import Finding
 from vaestro.health.monitor.collapse import LEAST_STEPS, Outlook, Window
 from vaestro.health.monitor.probe import Probe
-from vaestro.health.monitor.remedies import for_instability
 from vaestro.health.monitor.sight import Sight, total
-from vaestro.training.config import TrainingConfig
-
-Edits = tuple[str, ...]
+from vaestro.health.remedies.chosen import Chosen
+from vaestro.health.remedies.cures import for_instability
+from vaestro.health.remedies.edits import Edits
 
 STRONG_PULL = 5.0
 """At an optimum both terms pull equally hard on the encoder; runs that live come down to 1 within a
@@ -39,9 +38,9 @@ def not_finite(sight: Sight, remedies: Edits) -> Finding | None:
     )
 
 
-def refused_step(message: str, training: TrainingConfig) -> Finding:
+def refused_step(message: str, chosen: Chosen) -> Finding:
     """A step that the guard refused; `message` is its own, with the first bad tensor."""
-    return Finding("exploding", message, {}, for_instability(training))
+    return Finding("exploding", message, {}, for_instability(chosen))
 
 
 def no_live_dimension(
@@ -185,17 +184,19 @@ def stalled(sight: Sight, remedies: Edits) -> Finding | None:
 
 
 def behind_ppca(sight: Sight, remedies: Edits) -> Finding | None:
-    """The loss no longer falls, and a linear model of the same size is better."""
+    """The loss no longer falls, and a linear model of the same size is better: on training samples
+    too, since it was fitted to those."""
     ppca, live = sight.known.ppca, sight.validation["live_dimensions"] > 0
-    if ppca is None or not live or not _flat(sight):
+    if ppca is None or not live or not _flat(sight) or not sight.train:
         return None
-    if sight.progress["best"] < ppca + sight.margin:
+    trained = total(sight.train, sight.effective)
+    if min(sight.progress["best"], trained) < ppca + sight.margin:
         return None
     return Finding(
         "undertrained",
         f"The loss no longer falls and is behind probabilistic PCA with as many latents: "
         f"{sight.progress['best']:.2f} nats against {ppca:.2f}.",
-        {"best_loss": sight.progress["best"], "baseline_ppca": ppca},
+        {"best_loss": sight.progress["best"], "train_loss": trained, "baseline_ppca": ppca},
         remedies,
     )
 

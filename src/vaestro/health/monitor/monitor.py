@@ -12,18 +12,20 @@ import torch
 
 from vaestro.foundation.randomness import Stream, generator
 from vaestro.foundation.samples import Batch
-from vaestro.foundation.schedules import Horizon
 from vaestro.health.finding import Finding
-from vaestro.health.monitor import checks, remedies
+from vaestro.health.monitor import checks
 from vaestro.health.monitor.causes import any_open, told
 from vaestro.health.monitor.collapse import Outlook, Window, outlook, seen
 from vaestro.health.monitor.probe import Probe, probe
 from vaestro.health.monitor.sight import Known, Sight, progressed, trained
 from vaestro.health.monitor.weighting import full, lasting
+from vaestro.health.remedies import cures
+from vaestro.health.remedies.chosen import Chosen
+from vaestro.health.remedies.edits import Edits
 from vaestro.models.vae import VAE
 from vaestro.probability.objective import Objective, Terms
 from vaestro.probability.reduction import Weights
-from vaestro.training.config import RemedyConfig, StopConfig, TrainingConfig
+from vaestro.training.config import RemedyConfig, StopConfig
 from vaestro.training.elbo import ElboTask
 from vaestro.training.importance import ImportanceTask
 from vaestro.training.state import TrainState
@@ -55,21 +57,23 @@ def due(last: int | None, step: int) -> bool:
 class RunMonitor:
     """Watches one run; implements training.watching.Monitor.
 
-    `known` gives the baselines, asked for once, before the first step; `batch` the training samples
-    that are looked at, always the same. What it remembers is in `state.watched`.
+    `chosen` are the recipe's parts and `escape` the edits that the forecast found to help against a
+    collapse; `known` gives the baselines, asked for once, before the first step; `batch` the
+    training samples that are looked at, always the same. What it remembers is in `state.watched`.
     """
 
     def __init__(
         self,
         task: ElboTask | ImportanceTask,
-        training: TrainingConfig,
-        horizon: Horizon,
+        chosen: Chosen,
+        escape: Edits,
         known: Callable[[], Known],
         batch: Callable[[], Batch],
     ) -> None:
         self.task = task
-        self.training = training
-        self.horizon = horizon
+        self.chosen = chosen
+        self.training, self.horizon = chosen.training, chosen.horizon
+        self.escape = escape
         self._known = known
         self._take = batch
 
@@ -89,7 +93,7 @@ class RunMonitor:
         state.watched["window"] = [] if alive else seen(window, state.step, train["largest_kl"])
         sight = self._sight(state, {})
         ahead = self._outlook(state, sight)
-        found = checks.no_live_dimension(sight, state.watched["window"], ahead, self._escape(sight))
+        found = checks.no_live_dimension(sight, state.watched["window"], ahead, self.escape)
         return self._notices(state, [("no-live-dimension", found)])
 
     def validated(self, state: TrainState, figures: dict[str, Any]) -> list[Notice]:
@@ -100,7 +104,7 @@ class RunMonitor:
         if finite and sight.full and state.step > 0:
             progressed(state.watched.setdefault("progress", {}), sight)
         found = list(self._found(state, sight)) if finite else []
-        calm = remedies.for_instability(self.training)
+        calm = cures.for_instability(self.chosen)
         return self._notices(state, [("not-finite", checks.not_finite(sight, calm)), *found])
 
     def good(self, state: TrainState) -> bool:
@@ -111,23 +115,29 @@ class RunMonitor:
 
     def _found(self, state: TrainState, sight: Sight) -> Iterator[tuple[str, Finding | None]]:
         """(cause, what was found of it) of all that can be judged now."""
-        training = self.training
         yield "collapse", self._collapse(state, sight)
-        yield "overfitting", checks.overfitting(sight, remedies.for_overfitting(training))
-        quicker = (remedies.faster(training),)
+        yield "overfitting", checks.overfitting(sight, cures.for_overfitting(self.chosen))
+        quicker = cures.for_standing_still(self.chosen)
         yield "stalled", checks.stalled(sight, quicker)
-        yield "behind-ppca", checks.behind_ppca(sight, quicker)
+        if self._small_steps(state.step):
+            yield "behind-ppca", checks.behind_ppca(sight, quicker)
         if not due(state.watched.get("probed"), state.step):
             return
         state.watched["probed"] = state.step
         yield from self._probed(sight, self._probe(state))
 
+    def _small_steps(self, step: int) -> bool:
+        """Whether the learning rate is near the one that it ends with: a loss that rests at a
+        larger one falls again when the steps become smaller."""
+        rate = self.training.learning_rate
+        return rate.at(step, self.horizon) <= 2 * rate.final
+
     def _probed(self, sight: Sight, seen: Probe) -> Iterator[tuple[str, Finding | None]]:
-        calm = remedies.for_instability(self.training)
-        yield "prior-dominates", checks.prior_dominates(sight, seen, self._escape(sight))
-        dead = remedies.for_dead_output(self.vae, self.training)
+        calm = cures.for_instability(self.chosen)
+        yield "prior-dominates", checks.prior_dominates(sight, seen, self.escape)
+        dead = cures.for_dead_output(self.chosen)
         yield "dead-output", checks.dead_output(sight, seen, dead)
-        normal = remedies.for_batch_norm(self.training)
+        normal = cures.for_batch_norm(self.chosen)
         yield "batch-norm", checks.batch_norm(sight, seen, normal)
         yield "posterior-bounds", checks.posterior_bounds(seen, calm)
 
@@ -157,7 +167,7 @@ class RunMonitor:
         """The window's verdict, if this validation saw no live dimension either."""
         if not sight.stochastic or sight.validation["live_dimensions"] > 0 or state.step == 0:
             return None
-        return checks.collapse(sight, self._outlook(state, sight), self._escape(sight))
+        return checks.collapse(sight, self._outlook(state, sight), self.escape)
 
     def _outlook(self, state: TrainState, sight: Sight) -> Outlook | None:
         """What the window of records without a live dimension says; None while there is none."""
@@ -168,12 +178,6 @@ class RunMonitor:
         patience = rule.patience if isinstance(rule, StopConfig | RemedyConfig) else PATIENCE
         told = outlook(window, sight.remaining, patience, sight.known.eigenvalue)
         return told if sight.lasting else told._replace(certain=False)
-
-    def _escape(self, sight: Sight) -> tuple[str, ...]:
-        weighted = not isinstance(self.task, ImportanceTask)
-        return remedies.for_collapse(
-            self._objective.config, weighted, self.horizon, sight.known.eigenvalue
-        )
 
     def _sight(self, state: TrainState, figures: dict[str, Any]) -> Sight:
         at = max(state.step - 1, 0) if state.step == self.horizon.steps else state.step

@@ -10,9 +10,9 @@ from vaestro.probability.objective import Terms
 class Known(NamedTuple):
     """What is known before the first step, in nats per sample and natural units.
 
-    constant: the data term of the best constant output; ppca: minus the log-likelihood of
-    probabilistic PCA with as many latents, where it compares; eigenvalue: the forecast's largest
-    one, relative to the effective beta.
+    constant: the data term of the best constant output; ppca: the loss of probabilistic PCA with as
+    many latents, where it compares (`foreseen`); eigenvalue: the forecast's largest one, relative
+    to the effective beta.
     """
 
     constant: float

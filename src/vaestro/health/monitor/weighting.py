@@ -1,7 +1,7 @@
 """How the prior term is weighted from now to the end of a run."""
 
 from vaestro.foundation.schedules import Constant, Horizon
-from vaestro.probability.beta import Capacity, Geco, Pure
+from vaestro.probability.beta import Capacity, Geco
 from vaestro.probability.objective import Objective
 
 PLACES = 64
@@ -34,10 +34,3 @@ def lasting(objective: Objective, step: int, horizon: Horizon) -> bool:
         return True
     ahead = range(step, horizon.steps + 1, max(1, (horizon.steps - step) // PLACES))
     return min(beta.at(at, horizon) for at in ahead) >= NEARLY * beta.at(step, horizon)
-
-
-def warms_up(beta: Pure | Geco | Capacity, horizon: Horizon) -> bool:
-    """Whether training starts at less than half of the final weight."""
-    if isinstance(beta, Geco | Capacity):
-        return False
-    return beta.at(0, horizon) < 0.5 * beta.final

@@ -7,9 +7,21 @@ from functools import partial
 from matplotlib.figure import Figure
 
 from vaestro.reports.facts import RunFacts
-from vaestro.reports.figures import components, curves, kl, latent, pairs, samples, traversal
+from vaestro.reports.figures import (
+    components,
+    curves,
+    kl,
+    latent,
+    pairs,
+    samples,
+    spectrum,
+    traversal,
+)
 from vaestro.reports.figures.mosaic import run_look, samples_in
 from vaestro.reports.numerals import counted, number
+
+SPECTRUM = "spectrum"
+"""The figure that belongs to the forecast."""
 
 
 @dataclass(frozen=True)
@@ -28,12 +40,15 @@ class Drawing:
 
 def drawings(facts: RunFacts) -> Iterator[Drawing]:
     """The figures of the run in the order of the page; what its folder lacks is left out."""
+    foreseen = spectrum.spectrum(facts)
+    if foreseen is not None:
+        yield _spectrum(foreseen)
     if curves.has_curves(facts):
         yield _curves(facts)
     yield from _tiles(facts)
-    spectrum = components.components(facts)
-    if spectrum is not None:
-        yield _components(spectrum)
+    kept = components.components(facts)
+    if kept is not None:
+        yield _components(kept)
     found = latent.latent_map(facts)
     if found is not None:
         yield _latent(facts, found)
@@ -41,6 +56,16 @@ def drawings(facts: RunFacts) -> Iterator[Drawing]:
     if carried is not None:
         yield _kl(carried)
     yield from _walks(facts)
+
+
+def _spectrum(found: spectrum.Spectrum) -> Drawing:
+    return Drawing(
+        SPECTRUM,
+        "Which directions of the data can live",
+        spectrum.alternative(found),
+        spectrum.words(found),
+        partial(spectrum.draw_spectrum, found),
+    )
 
 
 def _curves(facts: RunFacts) -> Drawing:
@@ -91,13 +116,13 @@ def _tiles(facts: RunFacts) -> Iterator[Drawing]:
         )
 
 
-def _components(spectrum: components.Components) -> Drawing:
+def _components(kept: components.Components) -> Drawing:
     return Drawing(
         "components",
         "Principal components",
-        f"A rising line: the share of the variance that 1 to {spectrum.kept} components keep.",
-        components.words(spectrum),
-        partial(components.draw_components, spectrum),
+        f"A rising line: the share of the variance that 1 to {kept.kept} components keep.",
+        components.words(kept),
+        partial(components.draw_components, kept),
     )
 
 

@@ -1,4 +1,4 @@
-"""What a recipe says that the numbers of its first steps depend on."""
+"""What a recipe chose, as far as a finding may blame it."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from vaestro.transforms.kinds import Kind as TransformKind
 
 
 @dataclass(frozen=True)
-class FirstStep:
+class Chosen:
     """The parts of a recipe, and how long its run is. Remedies are edits of these fields."""
 
     model: ModelConfig
