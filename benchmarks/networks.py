@@ -91,3 +91,28 @@ def operations_per_sample(family: Family) -> float:
     with FlopCounterMode(display=False) as counter:
         assembly.task.terms(batch, control, 0).loss.backward()
     return counter.get_total_flops() / len(batch.x)
+
+
+def bytes_per_sample(family: Family) -> float:
+    """Bytes that a step cannot but move, by sample: each weight is read forward and backward; its
+    gradient is written and read; weight and both averages of Adam are read and written; what the
+    backward pass needs is written and read; the batch is read."""
+    asked = recipe(family, "fp32", 1)
+    assembly: Assembly = assemble(asked, choose(asked.training), data(family))
+    batch = assembly.stream.batch(0)
+    own = {p.untyped_storage().data_ptr() for p in assembly.vae.parameters()}
+    kept: dict[int, int] = {}
+
+    def note(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in own:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    control = assembly.task.initial_control(torch.device("cpu"))
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        held = assembly.task.terms(batch, control, 0)  # alive: no storage is counted twice
+    weights = sum(p.numel() * p.element_size() for p in assembly.vae.parameters())
+    moved = 10 * weights + 2 * sum(kept.values()) + batch.x.numel() * batch.x.element_size()
+    assert held.loss.requires_grad
+    return moved / len(batch.x)

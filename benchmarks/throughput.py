@@ -7,7 +7,8 @@ On 784-400-20 (Bernoulli, batch 100) both train the same network on the same byt
 own public training entry points, in turns (A B A B ...), so that a drift of the machine's speed
 hits both; pythae is left out when it is not installed. The share of peak compares the arithmetic
 that the step needs (the gradient to the input is not counted) with the rate of a large float32
-matrix product measured in the same round.
+matrix product measured in the same round; the floor is the larger of that and of the bytes that a
+step has to move over the measured bandwidth.
 """
 
 import argparse
@@ -24,7 +25,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from networks import FAMILIES, data, operations_per_sample, recipe
+from networks import FAMILIES, bytes_per_sample, data, operations_per_sample, recipe
 from spread import spread
 from vaestro.experiments import train as training
 from vaestro.experiments.face import Quiet
@@ -44,6 +45,18 @@ def peak(seconds: float = 1.5) -> float:
             count += 1
         best = max(best, 2 * size**3 * count / (time.perf_counter() - began))
     return best
+
+
+def bandwidth(seconds: float = 0.5) -> float:
+    """Bytes a second that this machine copies, read and written ones counted; 256 MiB at a time."""
+    a = torch.zeros(2**26)
+    b = torch.empty_like(a)
+    b.copy_(a)
+    count, began = 0, time.perf_counter()
+    while time.perf_counter() - began < seconds:
+        b.copy_(a)
+        count += 1
+    return 2 * a.numel() * a.element_size() * count / (time.perf_counter() - began)
 
 
 def ours(name: str, precision: str, epochs: int) -> float:
@@ -127,36 +140,44 @@ def main() -> None:
     x = random.integers(0, 256, (FAMILIES["dense"].samples, ELEMENTS)).astype(np.uint8)
     rows: dict[str, list[float]] = {f"vaestro {name} fp32": [] for name in FAMILIES}
     rows |= {"vaestro dense bf16": [], "pythae dense fp32": []}
-    peaks = []
+    peaks, widths = [], []
     for _ in range(options.rounds):
         peaks.append(peak())
+        widths.append(bandwidth())
         for name in FAMILIES:
             rows[f"vaestro {name} fp32"].append(ours(name, "fp32", options.epochs))
         rows["vaestro dense bf16"].append(ours("dense", "bf16", options.epochs))
         other = theirs(x, options.epochs)
         if other is not None:
             rows["pythae dense fp32"].append(other)
-    result = table(rows, peaks)
+    result = table(rows, peaks, widths)
     print(json.dumps(result, indent=2))
     if options.out:
         options.out.parent.mkdir(parents=True, exist_ok=True)
         options.out.write_text(json.dumps(result, indent=2) + "\n")
 
 
-def table(rows: dict[str, list[float]], peaks: list[float]) -> dict[str, Any]:
-    """Spreads over the rounds, of ratios and shares taken round by round."""
+def table(rows: dict[str, list[float]], peaks: list[float], widths: list[float]) -> dict[str, Any]:
+    """Spreads over the rounds, of ratios and shares taken round by round. The floor is the larger
+    of the times that the arithmetic and the bytes of a step take at the measured rates."""
     result: dict[str, Any] = {
         "machine": platform.processor() or platform.machine(),
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
         "fp32_matrix_peak_gflops": spread([p / 1e9 for p in peaks]),
+        "bandwidth_gbytes": spread([w / 1e9 for w in widths]),
         "samples_per_second": {name: spread(v) for name, v in rows.items() if v},
     }
     for name, family in FAMILIES.items():
         needed, rates = operations_per_sample(family), rows[f"vaestro {name} fp32"]
         shares = [rate * needed / p for rate, p in zip(rates, peaks, strict=True)]
         result[f"share of peak, {name}"] = spread(shares)
+        moved = bytes_per_sample(family)
+        floors = [max(needed / p, moved / w) for p, w in zip(peaks, widths, strict=True)]
+        shares = [rate * floor for rate, floor in zip(rates, floors, strict=True)]
+        result[f"share of the floor's rate, {name}"] = spread(shares)
         result[f"operations a sample, {name}"] = needed
+        result[f"bytes a sample, {name}"] = moved
     for precision in ("fp32", "bf16"):
         pairs = zip(rows[f"vaestro dense {precision}"], rows["pythae dense fp32"], strict=False)
         if ratios := [a / b for a, b in pairs]:

@@ -6,17 +6,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from tests.conftest import Silent, small_recipe
 from vaestro.experiments import finish
 from vaestro.experiments import train as training
+from vaestro.experiments.assemble import assemble
 from vaestro.experiments.doctor import diagnose_run
 from vaestro.experiments.recipe import apply, read_recipe
 from vaestro.foundation.errors import RecipeError
+from vaestro.health.baselines import dropped_nats
 from vaestro.health.verdict import sentence, verdict
 from vaestro.reports.facts import read_facts
 from vaestro.reports.findings import findings
 from vaestro.runs.folder import RunFolder
+from vaestro.training import plan as planning
 
 GAUSSIAN: dict[str, Any] = {"likelihood": {"kind": "gaussian", "variance": 0.5}}
 CASES: dict[str, dict[str, Any]] = {
@@ -141,3 +145,23 @@ def test_the_last_figures_alone(figures: Any, diverged: bool, word: Any, part: s
     seen = figures or {"data_term": None, "prior_term": None, "live_dimensions": 0}
     assert verdict(seen, diverged, True) == word
     assert part in sentence(word, figures, 8, 40.0, True)
+
+
+def test_what_a_transform_drops_counts_on_both_sides() -> None:
+    """Held-out digits lose more to five components than training ones: the constant pays it too."""
+    recipe = small_recipe(
+        transform={"kind": "pca", "components": 5}, model={"likelihood": {"kind": "gaussian"}}
+    )
+    parts = assemble(recipe, planning.choose(recipe.training))
+    train, held_out = (
+        dropped_nats(parts.vae, parts.material.batches(name)()) for name in ("train", "validation")
+    )
+    assert train == pytest.approx(0.0, abs=1e-3)
+    assert held_out > 0.05
+    lost = torch.cat(
+        [parts.vae.transform.excess(b.truth) for b in parts.material.batches("validation")()]
+    )
+    assert held_out == pytest.approx(-float(lost.mean()), rel=1e-4)
+    plain = small_recipe()
+    whole = assemble(plain, planning.choose(plain.training))
+    assert dropped_nats(whole.vae, whole.material.batches("validation")()) == 0.0

@@ -6,12 +6,17 @@ from typing import Any
 
 import pytest
 
+import vaestro
 from tests.conftest import Silent, small_recipe
+from tests.test_monitor import doomed
+from tests.test_parts import Thirds
 from tests.test_resume import Killed, assert_same_run
 from vaestro.experiments import train as alone
 from vaestro.experiments.population import population as together
 from vaestro.experiments.population.variations import Edits, crossed
 from vaestro.experiments.recipe import Recipe, apply
+from vaestro.foundation.errors import RecipeError
+from vaestro.networks import registry
 from vaestro.training.population import step as stepping
 
 
@@ -236,8 +241,6 @@ def test_a_population_that_was_killed_goes_on_bit_identically(
 
 def test_a_member_is_a_run_like_any_other(tmp_path: Path) -> None:
     """It loads, evaluates, samples and trains on by itself."""
-    import vaestro
-
     recipe = apply(small_recipe(), LENGTH)
     trained(recipe, [("seed=1",), ("seed=2",)], tmp_path / "p")
     run = vaestro.load(member(tmp_path / "p", 1))
@@ -275,8 +278,27 @@ def test_what_cannot_be_stacked_trains_one_by_one(tmp_path: Path) -> None:
 
 
 def test_a_wrong_member_is_refused_before_anything_is_written(tmp_path: Path) -> None:
-    from vaestro.foundation.errors import RecipeError
-
     with pytest.raises(RecipeError, match=r"member 1 .*objective.beta"):
         trained(small_recipe(), [(), ("objective.beta=-1",)], tmp_path / "p")
     assert not (tmp_path / "p").exists()
+
+
+def test_a_network_that_draws_by_itself_trains_one_by_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """torch's own dropout inside a user's module has no place for a member's seed."""
+    monkeypatch.setattr(registry, "_REGISTERED", {"thirds": Thirds})
+    recipe = apply(small_recipe(), [*LENGTH, "model.encoder={kind: part, name: thirds}"])
+    summary = trained(recipe, crossed((), 2), tmp_path / "p", width=None)
+    choice = summary["stacks"][0]["choice"]
+    assert choice["width"] == 1 and "random" in choice["reason"]
+    assert [row["status"] for row in summary["members"]] == ["finished"] * 2
+
+
+def test_a_member_that_a_remedy_sends_away_goes_on_by_itself(tmp_path: Path) -> None:
+    recipe = doomed("remedy")
+    summary = trained(recipe, [(), ("objective.reduction=sum",)], tmp_path / "p")
+    manifest = json.loads((member(tmp_path / "p", 0) / "manifest.json").read_text())
+    assert manifest["remedied"][0]["set"] and summary["members"][0]["status"] == "finished"
+    assert summary["members"][0]["live_dimensions"] > 0
+    assert "remedied" not in json.loads((member(tmp_path / "p", 1) / "manifest.json").read_text())

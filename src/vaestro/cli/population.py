@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import NamedTuple
 
+from cyclopts import validators
+
 from vaestro.cli.output import finish
 from vaestro.cli.population_progress import TerminalPopulation
 from vaestro.experiments.generic import recipe_for_path
@@ -11,6 +13,9 @@ from vaestro.experiments.population.variations import Edits, crossed, listed
 from vaestro.experiments.recipe import quoted, read_recipe
 from vaestro.foundation.errors import RecipeError, RunFolderError
 from vaestro.runs.folder import next_free
+
+AT_ONCE = validators.Number(gte=1, lte=256)
+"""So many members may be asked for at once: each holds files open."""
 
 
 class Members(NamedTuple):

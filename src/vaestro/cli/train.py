@@ -5,8 +5,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from vaestro.cli.output import AT_LEAST_ONE, Assignments, Json, finish
-from vaestro.cli.population import Members, train_population
+from vaestro.cli.output import Assignments, Json, finish
+from vaestro.cli.population import AT_ONCE, Members, train_population
 from vaestro.cli.progress import TerminalDisplay
 from vaestro.experiments import train as training
 from vaestro.experiments.generic import recipe_for_path
@@ -45,7 +45,7 @@ def train(
     width: Annotated[
         int | None,
         Parameter(
-            help="Members at once, 1: one by one; measured when left out.", validator=AT_LEAST_ONE
+            help="Members at once, 1: one by one; measured when left out.", validator=AT_ONCE
         ),
     ] = None,
     json: Json = False,

@@ -13,7 +13,7 @@ from vaestro.experiments.model_files import save_model
 from vaestro.experiments.pictures import write_pictures
 from vaestro.foundation.errors import one_line
 from vaestro.foundation.samples import Batch
-from vaestro.health.baselines import constant_data_term
+from vaestro.health.baselines import constant_data_term, dropped_nats
 from vaestro.health.diagnosis.diagnosis import Diagnosis
 from vaestro.health.finding import Finding, Kind
 from vaestro.health.verdict import sentence, verdict
@@ -41,6 +41,7 @@ def finish(
         for name in ("train", "validation")
     }
     baseline = constant_data_term(vae, _first_samples(material.batches("train", BASELINE_SAMPLES)))
+    baseline += dropped_nats(vae, material.batches("validation")())
     write_pictures(folder.snapshots / "final.npz", assembly, baseline)
     word, said = _judged(folder, assembly, figures["validation"], baseline, ended, state, say)
     return {

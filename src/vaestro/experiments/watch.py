@@ -10,7 +10,7 @@ from vaestro.experiments.chosen import chosen_of
 from vaestro.experiments.foreseen import NOTHING, Foreseen
 from vaestro.experiments.snapshots import write_snapshot
 from vaestro.foundation.samples import Batch
-from vaestro.health.baselines import constant_data_term
+from vaestro.health.baselines import constant_data_term, dropped_nats
 from vaestro.health.monitor.causes import words
 from vaestro.health.monitor.monitor import PROBE_SAMPLES, RunMonitor
 from vaestro.health.monitor.sight import Known
@@ -76,7 +76,9 @@ def monitor_of(assembly: Assembly, seen: Foreseen = NOTHING) -> RunMonitor | Non
 
     def known() -> Known:
         x = torch.cat([batch.x for batch in some(BASELINE_SAMPLES)])
-        return Known(constant_data_term(assembly.vae, x), seen.ppca, seen.eigenvalue)
+        constant = constant_data_term(assembly.vae, x)
+        beside = dropped_nats(assembly.vae, assembly.material.batches("validation")())
+        return Known(constant, seen.ppca, seen.eigenvalue, beside)
 
     def some(most: int) -> list[Batch]:
         most = min(most, max(PROBE_SAMPLES, MOST_NUMBERS // assembly.material.spec.elements))

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from vaestro.foundation.samples import Batch
 from vaestro.models.vae import VAE
 from vaestro.probability.likelihoods.bernoulli import Bernoulli
 from vaestro.probability.likelihoods.continuous_bernoulli import CLIP, ContinuousBernoulli
@@ -54,6 +55,22 @@ def constant_data_term(vae: VAE, x: Tensor) -> float:
 
     best = best_constant(vae.likelihood, batches, measure(batches))
     return best.data_term - float(vae.transform.log_det.double())
+
+
+def dropped_nats(vae: VAE, batches: Iterable[Batch]) -> float:
+    """The mean nats that these samples cost beside the model, whatever it has learnt: how much less
+    likely than training samples what the transform drops of them is. 0 where it drops nothing.
+
+    A constant's data term on training samples and a model's on held-out ones compare after it.
+    """
+    if not vae.transform.reduces:
+        return 0.0
+    total, count = 0.0, 0
+    with torch.no_grad():
+        for batch in batches:
+            total -= float(torch.as_tensor(vae.beside(batch)).double().sum())
+            count += len(batch.x)
+    return total / max(count, 1)
 
 
 def best_constant(likelihood: Likelihood, batches: Batches, moments: Moments) -> Constant:

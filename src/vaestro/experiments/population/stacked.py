@@ -72,6 +72,7 @@ class StackRun:
         with tempfile.TemporaryDirectory() as elsewhere, ExitStack() as held:
 
             def build(count: int) -> list[Member]:
+                held.close()  # those of the trial before, with their memory
                 some = self.numbers[:count]
                 return [self._thrown_away(number, Path(elsewhere), held) for number in some]
 

@@ -181,7 +181,9 @@ class RunMonitor:
 
     def _sight(self, state: TrainState, figures: dict[str, Any]) -> Sight:
         at = max(state.step - 1, 0) if state.step == self.horizon.steps else state.step
-        weights = self._weights(state, at)
+        weights, known = self._weights(state, at), self._baselines(state)
+        if figures:
+            figures = {**figures, "data_term": figures["data_term"] - known.dropped}
         return Sight(
             step=state.step,
             remaining=self.horizon.steps - state.step,
@@ -189,7 +191,7 @@ class RunMonitor:
             effective=weights.prior / weights.data,
             full=full(self._objective, at, self.horizon),
             lasting=lasting(self._objective, at, self.horizon),
-            known=self._baselines(state),
+            known=known,
             train=state.watched.get("train", {}),
             validation=figures,
             progress=state.watched.get("progress", {}),

@@ -12,20 +12,22 @@ class Known(NamedTuple):
 
     constant: the data term of the best constant output; ppca: the loss of probabilistic PCA with as
     many latents, where it compares (`foreseen`); eigenvalue: the forecast's largest one, relative
-    to the effective beta.
+    to the effective beta; dropped: what held-out samples cost beside the model, for what the
+    transform drops of them.
     """
 
     constant: float
     ppca: float | None = None
     eigenvalue: float | None = None
+    dropped: float = 0.0
 
 
 @dataclass(frozen=True)
 class Sight:
     """One look at a run. `effective`: the weight of the prior term against the data term at this
     step; `full`: it has its final value; `lasting`: and keeps it; `train`: the newest training
-    record, {} before the first; `validation`: the figures of this validation; `progress`: how the
-    validation loss has fallen."""
+    record, {} before the first; `validation`: the figures of this validation, without what is
+    `dropped`; `progress`: how the validation loss has fallen."""
 
     step: int
     remaining: int
