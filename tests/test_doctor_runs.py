@@ -47,6 +47,25 @@ CASES: dict[str, tuple[dict[str, Any], str, list[str]]] = {
         "prior_mismatch",
         ["prior_mismatch"],
     ),
+    "told by the prior": (
+        {
+            "data": {"kind": "bundles", "streamlines": 200, "points": 16},
+            "transform": {"kind": "standardise"},
+            "model": {
+                "condition": {"kind": "covariates", "names": ["length"], "labels": True},
+                "prior": {
+                    "kind": "regression",
+                    "covariate": "length",
+                    "labels": True,
+                    "form": "curve",
+                },
+                "likelihood": {"kind": "gaussian", "variance": "optimal"},
+            },
+            "training": {"batch_size": 20},
+        },
+        "healthy",
+        [],
+    ),
     "encoder only": (
         {"model": {"condition": {"kind": "labels", "into": "encoder"}}},
         "at_risk",

@@ -30,6 +30,8 @@ from vaestro.health.diagnosis.run_observation import RunObservation
 from vaestro.health.finding import Finding
 from vaestro.models.build import Guests, build_vae
 from vaestro.models.vae import VAE
+from vaestro.probability.priors.adversarial import Adversarial
+from vaestro.probability.priors.regression import Regression
 from vaestro.reports.run_files import read_rows
 from vaestro.runs.folder import RunFolder
 
@@ -107,6 +109,7 @@ def patient_of(subject: Subject) -> Patient:
         beta=beta,
         told=condition is not None,
         decoder_told=condition is not None and condition.entering("decoder").width > 0,
+        prior_told=_prior_told(vae, given),
         draw=lambda count, told: _drawn(vae, count, told),
         divergence=vae.prior.divergence,
         log_prior=torch.no_grad()(vae.prior.log_prob),
@@ -117,6 +120,16 @@ def patient_of(subject: Subject) -> Patient:
         saved=load_file(subject.folder.model / "model.safetensors"),
         history=losses(subject.folder, weights.data, beta),
     )
+
+
+def _prior_told(vae: VAE, given: Given) -> bool:
+    """Whether the prior depends on the label, or on the covariate where no label is told."""
+    match vae.prior:
+        case Regression(by_label=by_label):
+            return by_label or given.label is None
+        case Adversarial(by_label=by_label):
+            return by_label
+    return False
 
 
 def _from_python(assembly: Assembly) -> bool:

@@ -21,7 +21,7 @@ def condition_ignored(evidence: Evidence) -> Finding | None:
     """The label changes next to nothing in what is decoded from the same z."""
     patient, codes = evidence.patient, evidence.seen.train
     told = codes.given.covariates if codes.given.label is None else codes.given.label
-    if not patient.told or told is None or not codes.finite:
+    if not patient.told or patient.prior_told or told is None or not codes.finite:
         return None
     between = _between(codes, told)
     if between < MATTERS:

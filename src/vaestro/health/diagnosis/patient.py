@@ -76,6 +76,8 @@ class Patient:
     told: bool = False
     """Whether any of encode and decode takes the labels."""
     decoder_told: bool = False
+    prior_told: bool = False
+    """Whether the prior itself depends on what is told: samples carry it then by their codes."""
     draw: Callable[[int, Given], Tensor] | None = None
     divergence: Callable[[Posterior, Tensor, Given, Tensor], Tensor] | None = None
     log_prior: Callable[[Tensor, Given], Tensor] | None = None
