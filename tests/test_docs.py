@@ -12,7 +12,8 @@ import pytest
 
 from vaestro.cli.main import COMMANDS
 from vaestro.data.source import SOURCES
-from vaestro.experiments.recipe import Recipe
+from vaestro.experiments.population.variations import listed, recipes
+from vaestro.experiments.recipe import Recipe, read_recipe
 from vaestro.foundation.config import read_yaml
 
 ROOT = Path(__file__).parents[1]
@@ -20,6 +21,8 @@ README = (ROOT / "README.md").read_text()
 DATA = (ROOT / "docs" / "data.md").read_text()
 FORECAST = (ROOT / "docs" / "forecast.md").read_text()
 MODELS = (ROOT / "docs" / "models.md").read_text()
+POPULATIONS = (ROOT / "docs" / "populations.md").read_text()
+PAGES = (README, DATA, MODELS, FORECAST, POPULATIONS)
 
 
 def blocks(language: str, text: str = README) -> list[str]:
@@ -88,7 +91,7 @@ def test_every_kind_is_named() -> None:
 
 
 def test_every_command_exists() -> None:
-    written = commands() + commands(DATA) + commands(MODELS) + commands(FORECAST)
+    written = [found for page in PAGES for found in commands(page)]
     assert {words[1] for words in written} <= {*COMMANDS, "data"}
 
 
@@ -151,3 +154,16 @@ def test_the_page_on_models_runs(tmp_path: Path, real_data: Path) -> None:
     run_all(MODELS, tmp_path, real_data)
     for name in ("long.trk", "sevens.png", "shaped.png", "threes.png"):
         assert (tmp_path / name).stat().st_size > 1000
+
+
+def test_the_file_of_members_is_read(tmp_path: Path) -> None:
+    (text,) = blocks("yaml", POPULATIONS)
+    (tmp_path / "members.yaml").write_text(text)
+    made = recipes(read_recipe("digits"), listed(tmp_path / "members.yaml"))
+    assert [one.objective.reduction for one in made] == ["sum", "sum", "mean"]  # type: ignore[union-attr]
+
+
+@pytest.mark.slow
+def test_the_page_on_populations_runs(tmp_path: Path, real_data: Path) -> None:
+    run_all(POPULATIONS, tmp_path, real_data)
+    assert len(list((tmp_path / "runs" / "betas" / "members").glob("*/summary.json"))) == 4

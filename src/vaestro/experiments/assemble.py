@@ -171,14 +171,21 @@ def assemble_on(
     _show(vae, material)
     vae = vae.to(plan.device, plan.dtype)
     if plan.memory_format == "channels_last":
-        if len(material.spec.shape) != 3:
-            raise RecipeError(
-                f"training.channels_last=true needs images, and the samples have shape "
-                f"{material.spec.shape}; give training.channels_last=false"
-            )
-        vae = vae.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        vae = _channels_last(vae, material.spec.shape)
     task = _task(recipe, plan, vae, material, horizon)
     return Assembly(recipe, plan, material, vae, task, stream, horizon)
+
+
+def _channels_last(vae: VAE, shape: tuple[int, ...]) -> VAE:
+    """The model with its convolutions' weights laid out channel by channel at each place."""
+    formats = {3: torch.channels_last, 4: torch.channels_last_3d}
+    if len(shape) not in formats:
+        raise RecipeError(
+            f"training.channels_last=true needs images or volumes, and the samples have shape "
+            f"{shape}; give training.channels_last=false"
+        )
+    laid_out: VAE = vae.to(memory_format=formats[len(shape)])  # type: ignore[call-overload]
+    return laid_out
 
 
 def weighted(assembly: Assembly, beta: Constant | Linear) -> Assembly:
