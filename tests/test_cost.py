@@ -172,7 +172,7 @@ def test_sizes() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's own peak is Linux's")
 def test_the_peak_counts_what_was_freed_again() -> None:
-    """In a process of its own: one that has trained keeps what it frees."""
+    """In a process of its own, which holds nothing else."""
     script = (
         "import torch\n"
         "from vaestro.health.forecast.memory import Peak\n"

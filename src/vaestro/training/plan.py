@@ -9,7 +9,6 @@ from typing import Any
 import torch
 
 from vaestro.foundation.errors import RecipeError
-from vaestro.training.allocator import keep_freed_memory
 from vaestro.training.config import TrainingConfig
 
 
@@ -87,12 +86,9 @@ def resumed(stored: dict[str, Any], config: TrainingConfig) -> tuple[Plan, list[
 
 @contextmanager
 def in_force(plan: Plan) -> Iterator[None]:
-    """Apply the plan's process-wide settings, and put the old ones back afterwards (but for freed
-    memory, which a process on the CPU keeps from then on)."""
+    """Apply the plan's process-wide settings, and put the old ones back afterwards."""
     threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     torch.set_num_threads(plan.threads)
-    if plan.device == "cpu":
-        keep_freed_memory()
     if plan.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True)
