@@ -87,11 +87,12 @@ def trained(recipe: Recipe, root: Path) -> float | None:
     return None if step is None else step * summary["steps"] / recipe.training.epochs
 
 
-def row(name: str, recipe: Recipe, root: Path) -> dict[str, Any]:
-    """What the table says of one recipe."""
+def row(name: str, recipe: Recipe, root: Path, samples: int) -> dict[str, Any]:
+    """What the table says of one recipe; `samples`: draws of the NLL, which the table has not."""
     seconds = trained(recipe, root)
     run = load(root)
-    record = run.evaluate("test" if len(run.material.split.test) else "validation")
+    split = "test" if len(run.material.split.test) else "validation"
+    record = run.evaluate(split, samples=samples)
     run.keep_evaluation(record)
     write_report(root)
     manifest = run.folder.read_manifest()
@@ -117,6 +118,7 @@ def main() -> None:
     parser.add_argument("--mnist", type=Path, required=True)
     parser.add_argument("--runs", type=Path, required=True)
     parser.add_argument("--epochs", type=int)
+    parser.add_argument("--samples", type=int, default=10)
     parser.add_argument("--set", action="append", default=[])
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
@@ -125,7 +127,7 @@ def main() -> None:
         rows = {r["recipe"]: r for r in json.loads(arguments.out.read_text())["rows"]}
     for name in arguments.recipes:
         recipe = asked(name, arguments.mnist, arguments.epochs, arguments.set)
-        found = row(name, recipe, arguments.runs / name)
+        found = row(name, recipe, arguments.runs / name, arguments.samples)
         if found["seconds_per_epoch"] is None and name in rows:
             found["seconds_per_epoch"] = rows[name]["seconds_per_epoch"]
         rows[name] = found

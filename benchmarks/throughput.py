@@ -16,6 +16,7 @@ import contextlib
 import io
 import json
 import logging
+import math
 import platform
 import tempfile
 import time
@@ -68,8 +69,11 @@ def ours(name: str, precision: str, epochs: int) -> float:
     return float(summary["samples_per_second"])
 
 
-def theirs(x: np.ndarray, epochs: int) -> float | None:
-    """Samples per second of pythae's trainer on the same network; None if not installed."""
+def theirs(
+    x: np.ndarray, epochs: int, width: int = WIDTH, latent: int = LATENT, batch: int = BATCH
+) -> float | None:
+    """Samples per second of pythae's trainer on bytes x: (N, elements), with a layer of `width` on
+    both sides; None if it is not installed."""
     try:
         from pythae.data.datasets import BaseDataset
         from pythae.models import VAE, VAEConfig
@@ -78,13 +82,15 @@ def theirs(x: np.ndarray, epochs: int) -> float | None:
         from pythae.trainers import BaseTrainer, BaseTrainerConfig
     except ImportError:
         return None
+    elements = x.shape[1]
+    shape = (1, math.isqrt(elements), math.isqrt(elements))
 
     class Encoder(BaseEncoder):
         def __init__(self) -> None:
             super().__init__()
-            self.body = torch.nn.Sequential(torch.nn.Linear(ELEMENTS, WIDTH), torch.nn.ReLU())
-            self.mean = torch.nn.Linear(WIDTH, LATENT)
-            self.log_variance = torch.nn.Linear(WIDTH, LATENT)
+            self.body = torch.nn.Sequential(torch.nn.Linear(elements, width), torch.nn.ReLU())
+            self.mean = torch.nn.Linear(width, latent)
+            self.log_variance = torch.nn.Linear(width, latent)
 
         def forward(self, x: torch.Tensor) -> Any:
             h = self.body(x.reshape(len(x), -1))
@@ -94,19 +100,19 @@ def theirs(x: np.ndarray, epochs: int) -> float | None:
         def __init__(self) -> None:
             super().__init__()
             self.body = torch.nn.Sequential(
-                torch.nn.Linear(LATENT, WIDTH),
+                torch.nn.Linear(latent, width),
                 torch.nn.ReLU(),
-                torch.nn.Linear(WIDTH, ELEMENTS),
+                torch.nn.Linear(width, elements),
                 torch.nn.Sigmoid(),
             )
 
         def forward(self, z: torch.Tensor) -> Any:
-            return ModelOutput(reconstruction=self.body(z).reshape(len(z), 1, 28, 28))
+            return ModelOutput(reconstruction=self.body(z).reshape(len(z), *shape))
 
     logging.disable(logging.CRITICAL)
-    config = VAEConfig(input_dim=(1, 28, 28), latent_dim=LATENT, reconstruction_loss="bce")
+    config = VAEConfig(input_dim=shape, latent_dim=latent, reconstruction_loss="bce")
     model = VAE(config, encoder=Encoder(), decoder=Decoder())
-    images = torch.from_numpy(x).reshape(-1, 1, 28, 28).float() / 255
+    images = torch.from_numpy(x).reshape(-1, *shape).float() / 255
     data = BaseDataset(images, torch.zeros(len(images)))
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -117,8 +123,8 @@ def theirs(x: np.ndarray, epochs: int) -> float | None:
             output_dir=folder,
             num_epochs=epochs,
             learning_rate=1e-3,
-            per_device_train_batch_size=BATCH,
-            per_device_eval_batch_size=BATCH,
+            per_device_train_batch_size=batch,
+            per_device_eval_batch_size=batch,
             no_cuda=True,
         )
         trainer = BaseTrainer(model, train_dataset=data, training_config=settings)
