@@ -5,10 +5,10 @@ import time
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import Progress, TaskID
 from rich.table import Table
 
-from vaestro.cli.progress import LINE_SECONDS, REFRESH_SECONDS
+from vaestro.cli.progress import LINE_SECONDS, REFRESH_SECONDS, bar_with_figures
 from vaestro.experiments.assemble import Assembly
 
 SHOWN = 40
@@ -33,15 +33,7 @@ class TerminalPopulation:
         kinds = "1 shape" if len(stacks) == 1 else f"{len(stacks)} shapes"
         self.say(f"a population of {members:,} members of {kinds}")
         if self.console.is_terminal:
-            self.progress = Progress(
-                TextColumn("[progress.percentage]{task.percentage:>3.0f}%"),
-                BarColumn(bar_width=24),
-                TimeRemainingColumn(compact=True),
-                TextColumn("left · {task.fields[figures]}"),
-                console=self.console,
-                auto_refresh=False,
-                transient=True,
-            )
+            self.progress = bar_with_figures(self.console)
             self.progress.start()
             self.bar = self.progress.add_task("train", total=None, figures="")
 

@@ -13,6 +13,19 @@ REFRESH_SECONDS = 0.2
 LINE_SECONDS = 5.0
 
 
+def bar_with_figures(console: Console) -> Progress:
+    """A bar with the share done, the time left and the task's `figures`; drawn when it is told."""
+    return Progress(
+        TextColumn("[progress.percentage]{task.percentage:>3.0f}%"),
+        BarColumn(bar_width=24),
+        TimeRemainingColumn(compact=True),
+        TextColumn("left · {task.fields[figures]}"),
+        console=console,
+        auto_refresh=False,
+        transient=True,
+    )
+
+
 class TerminalDisplay:
     """A progress bar on a terminal; a line every few seconds where there is none."""
 
@@ -48,15 +61,7 @@ class TerminalDisplay:
             )
         if not self.console.is_terminal:
             return
-        self.progress = Progress(
-            TextColumn("[progress.percentage]{task.percentage:>3.0f}%"),
-            BarColumn(bar_width=24),
-            TimeRemainingColumn(compact=True),
-            TextColumn("left · {task.fields[figures]}"),
-            console=self.console,
-            auto_refresh=False,
-            transient=True,
-        )
+        self.progress = bar_with_figures(self.console)
         self.progress.start()
         self.bar = self.progress.add_task("train", total=self.total, completed=step, figures="")
 

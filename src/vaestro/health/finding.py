@@ -1,8 +1,9 @@
 """A finding: what is wrong with a run or a model, the numbers that show it, and what to change."""
 
-import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from vaestro.foundation.plain import plain
 
 Verdict = Literal[
     "healthy",
@@ -51,15 +52,6 @@ class Finding:
         return {
             "kind": self.kind,
             "sentence": self.sentence,
-            "evidence": _plain(self.evidence),
+            "evidence": plain(self.evidence),
             "remedies": list(self.remedies),
         }
-
-
-def _plain(value: Any) -> Any:
-    """`value` with null for numbers that are not finite, as JSON has it."""
-    if isinstance(value, dict):
-        return {name: _plain(inner) for name, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(inner) for inner in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

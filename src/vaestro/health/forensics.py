@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import torch
 
+from vaestro.foundation.plain import plain
 from vaestro.foundation.samples import Batch
 from vaestro.health.finding import Finding
 from vaestro.health.first_bad import Bad, SameNoise, Trace, watched_step
@@ -92,8 +93,8 @@ class Forensics:
     def as_json(self) -> dict[str, Any]:
         """Plain values, not-finite numbers as null."""
         values = asdict(self) | {"sentence": self.sentence}
-        plain: dict[str, Any] = _plain(values)
-        return plain
+        told: dict[str, Any] = plain(values)
+        return told
 
 
 def examine(
@@ -179,11 +180,3 @@ def _rows(batch: Batch) -> tuple[int, ...]:
     """The places of samples that are not finite themselves."""
     bad = ~torch.isfinite(batch.x.flatten(1)).all(1)
     return tuple(bad.nonzero().flatten().tolist())
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _plain(inner) for name, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(inner) for inner in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -126,6 +126,8 @@ class StackRun:
         if key not in self._looks:
             self._looks[key] = look_at(assembly)
         assembly, told = forecast_assembly(assembly, found=self._looks[key])
+        if told.verdict != "ok":
+            self.display.member(number).say(told.sentence)
         self.folder.clear(number)
         folder = self.folder.member(number)
         folder.root.mkdir(parents=True)
