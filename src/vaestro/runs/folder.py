@@ -33,6 +33,11 @@ class RunFolder:
             raise RunFolderError(
                 f"{self.root} is no folder; give the path of a run that `vaestro train` made"
             )
+        if (self.root / "population.json").is_file():
+            raise RunFolderError(
+                f"{self.root} is a population; give one of its members, such as "
+                f"{self.root / 'members' / '000'}"
+            )
         if not self.recipe.is_file():
             raise RunFolderError(f"{self.root} holds no recipe.yaml, so it is not a run folder")
 
