@@ -19,6 +19,7 @@ from vaestro.health.baselines import dropped_nats
 from vaestro.health.verdict import sentence, verdict
 from vaestro.reports.facts import read_facts
 from vaestro.reports.findings import findings
+from vaestro.reports.page import write_report
 from vaestro.runs.folder import RunFolder
 from vaestro.training import plan as planning
 
@@ -165,3 +166,12 @@ def test_what_a_transform_drops_counts_on_both_sides() -> None:
     plain = small_recipe()
     whole = assemble(plain, planning.choose(plain.training))
     assert dropped_nats(whole.vae, whole.material.batches("validation")()) == 0.0
+
+
+def test_the_page_of_an_autoencoder_has_no_spectrum(tmp_path: Path) -> None:
+    """No beta decides over it, so there is nothing to draw."""
+    trained(tmp_path / "r", model={"posterior": "deterministic"})
+    page = write_report(tmp_path / "r").read_text()
+    assert 'id="spectrum"' not in page and "Forecast" in page
+    trained(tmp_path / "s")
+    assert 'id="spectrum"' in write_report(tmp_path / "s").read_text()

@@ -24,6 +24,9 @@ SETTLED_STEPS = 100
 DEAD_SHARE = 0.25
 BEYOND = 0.05
 GAP_SHARE = 0.3
+BEHIND_SHARE = 0.05
+"""Behind PCA by less than this share of what PCA saves, a loss has as good as reached it."""
+
 WAITED_LOOKS = 5
 WAITED_STEPS = 300
 
@@ -190,7 +193,8 @@ def behind_ppca(sight: Sight, remedies: Edits) -> Finding | None:
     if ppca is None or not live or not _flat(sight) or not sight.train:
         return None
     trained = total(sight.train, sight.effective)
-    if min(sight.progress["best"], trained) < ppca + sight.margin:
+    far = max(sight.margin, BEHIND_SHARE * (sight.known.constant - ppca))
+    if min(sight.progress["best"], trained) < ppca + far:
         return None
     return Finding(
         "undertrained",
