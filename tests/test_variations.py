@@ -138,6 +138,7 @@ def test_the_command_trains_resumes_and_refuses_in_one_line(tmp_path: Path) -> N
         ("train", "digits", "--resume", "--run=p"),
         ("train", "--population=absent.yaml", "--run=q"),
         ("evaluate", "p"),
+        ("train", "digits", "--width=2", "--run=q"),
     ):
         refused = vaestro(*words, folder=tmp_path)
         assert refused.returncode == 2, words

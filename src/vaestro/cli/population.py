@@ -1,21 +1,36 @@
 """vaestro train --vary, --seeds, --population"""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
-from cyclopts import validators
+from cyclopts import Parameter, validators
 
+from vaestro.cli.chosen import chosen
 from vaestro.cli.output import finish
 from vaestro.cli.population_progress import TerminalPopulation
-from vaestro.experiments.generic import recipe_for_path
 from vaestro.experiments.population import population as training
 from vaestro.experiments.population.variations import Edits, crossed, listed
-from vaestro.experiments.recipe import quoted, read_recipe
 from vaestro.foundation.errors import RecipeError, RunFolderError
 from vaestro.runs.folder import next_free
 
 AT_ONCE = validators.Number(gte=1, lte=256)
 """So many members may be asked for at once: each holds files open."""
+
+
+Vary = Annotated[
+    list[str] | None,
+    Parameter(
+        name="--vary",
+        negative="",
+        help="Train a member for each value: --vary objective.beta=1,2,4. Repeatable: crossed.",
+    ),
+]
+Seeds = Annotated[int | None, Parameter(help="Train every member with so many seeds, from 0 up.")]
+Listed = Annotated[Path | None, Parameter(help="A YAML file that lists the members' edits.")]
+Width = Annotated[
+    int | None,
+    Parameter(help="Members at once, 1: one by one; measured when left out.", validator=AT_ONCE),
+]
 
 
 class Members(NamedTuple):
@@ -59,12 +74,9 @@ def train_population(
                 )
             summary = training.resume(run, display)
         else:
-            if recipe is None:
-                recipe = "digits" if data is None else recipe_for_path(data)
-            given = [] if data is None else [f"data.path={quoted(data)}"]
-            chosen = read_recipe(recipe, [*given, *assignments])
-            root = run or next_free(Path("runs"), f"{chosen.name}-population")
-            summary = training.start(chosen, members.edits(), root, display, members.width)
+            asked = chosen(recipe, data, assignments)
+            root = run or next_free(Path("runs"), f"{asked.name}-population")
+            summary = training.start(asked, members.edits(), root, display, members.width)
     finally:
         display.close()
     display.table(summary)

@@ -1,18 +1,25 @@
 """vaestro train"""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from vaestro.cli.chosen import chosen, edits
 from vaestro.cli.output import Assignments, Json, finish
-from vaestro.cli.population import AT_ONCE, Members, train_population
+from vaestro.cli.population import (
+    Listed,
+    Members,
+    Seeds,
+    Vary,
+    Width,
+    train_population,
+)
 from vaestro.cli.progress import TerminalDisplay
 from vaestro.experiments import train as training
-from vaestro.experiments.generic import recipe_for_path
 from vaestro.experiments.population.folder import PopulationFolder
-from vaestro.experiments.recipe import Recipe, apply, quoted, read_recipe
-from vaestro.foundation.errors import RunFolderError
+from vaestro.experiments.recipe import Recipe, apply, read_recipe
+from vaestro.foundation.errors import RecipeError, RunFolderError
 from vaestro.reports.page import write_report
 from vaestro.runs.folder import RunFolder, next_free
 
@@ -28,26 +35,10 @@ def train(
     ] = None,
     resume: Annotated[bool, Parameter(negative="", help="Go on with the run in --run.")] = False,
     set_: Assignments = None,
-    vary: Annotated[
-        list[str] | None,
-        Parameter(
-            name="--vary",
-            negative="",
-            help="Train a member for each value: --vary objective.beta=1,2,4. Repeatable: crossed.",
-        ),
-    ] = None,
-    seeds: Annotated[
-        int | None, Parameter(help="Train every member with so many seeds, from 0 up.")
-    ] = None,
-    population: Annotated[
-        Path | None, Parameter(help="A YAML file that lists the members' edits.")
-    ] = None,
-    width: Annotated[
-        int | None,
-        Parameter(
-            help="Members at once, 1: one by one; measured when left out.", validator=AT_ONCE
-        ),
-    ] = None,
+    vary: Vary = None,
+    seeds: Seeds = None,
+    population: Listed = None,
+    width: Width = None,
     json: Json = False,
 ) -> int:
     """Train a recipe into a run folder.
@@ -60,33 +51,41 @@ def train(
     if vary or seeds is not None or population is not None or _holds_population(run, resume):
         members = Members(tuple(vary or ()), seeds, population, width)
         return train_population(recipe, members, run, data, resume, set_ or [], json)
-    assignments = [*([] if data is None else [f"data.path={quoted(data)}"]), *(set_ or [])]
-    before = None
-    display = TerminalDisplay()
+    if width is not None:
+        raise RecipeError("--width is of a population; give --vary, --seeds or --population too")
+    display, before = TerminalDisplay(), None
     try:
         if resume:
-            if run is None:
-                raise RunFolderError("--resume needs --run: the folder of the run to go on with")
-
-            root, before = run, RunFolder(run).read_summary()
-
-            def wanted(stored: Recipe) -> Recipe:
-                return apply(stored if recipe is None else read_recipe(recipe), assignments)
-
-            summary = training.resume(run, wanted, display)
+            before = _required(run).read_summary()
+            summary = _resumed(_required(run).root, recipe, edits(data, set_), display)
         else:
-            if recipe is None:
-                recipe = "digits" if data is None else recipe_for_path(data)
-            chosen = read_recipe(recipe, assignments)
-            root = run or next_free(Path("runs"), chosen.name)
-            summary = training.start(chosen, root, display)
+            asked = chosen(recipe, data, set_)
+            summary = training.start(asked, run or next_free(Path("runs"), asked.name), display)
     finally:
         display.close()
-    folder = RunFolder(root)
+    folder = RunFolder(Path(summary["run"]))
     if not folder.report.is_file() or summary != before:  # a finished run is left as it is
         write_report(folder.root)
     finish(summary, f"{summary['sentence']}\nreport: {folder.report}", json)
     return 0 if summary["status"] in ("finished", "stopped_early") else 1
+
+
+def _required(run: Path | None) -> RunFolder:
+    """The folder of the run to go on with. Raises RunFolderError where none was given."""
+    if run is None:
+        raise RunFolderError("--resume needs --run: the folder of the run to go on with")
+    return RunFolder(run)
+
+
+def _resumed(
+    root: Path, recipe: str | None, assignments: list[str], display: TerminalDisplay
+) -> dict[str, Any]:
+    """The summary of the run in `root`, trained to its end."""
+
+    def wanted(stored: Recipe) -> Recipe:
+        return apply(stored if recipe is None else read_recipe(recipe), assignments)
+
+    return training.resume(root, wanted, display)
 
 
 def _holds_population(run: Path | None, resume: bool) -> bool:

@@ -72,7 +72,7 @@ def look_of(recipe: Recipe) -> str:
 
 def _present(values: dict[str, Any]) -> dict[str, bool]:
     """What a step has or has not, whatever its number: it changes what is computed."""
-    objective, training, optimiser = values["objective"], values["training"], {}
+    objective, training = values["objective"], values["training"]
     optimiser = training["optimiser"]
     beta = objective.get("beta") or {}
     return {

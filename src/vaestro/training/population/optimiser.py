@@ -116,8 +116,7 @@ def _adam(
         if decoupled:
             torch._foreach_mul_(parameters, at.like(1 - at.rate * at.decay, parameters))
         else:
-            decays = torch._foreach_mul(parameters, at.like(at.decay, parameters))
-            gradients = list(torch._foreach_add(gradients, decays))
+            gradients = _decayed(gradients, parameters, at)
     torch._foreach_lerp_(means, gradients, at.like(1 - at.first, means))
     torch._foreach_mul_(squares, at.like(at.second, squares))
     weighed = torch._foreach_mul(gradients, gradients)
@@ -131,6 +130,12 @@ def _adam(
     torch._foreach_sub_(parameters, moves)
 
 
+def _decayed(gradients: list[Tensor], parameters: list[Tensor], at: Columns) -> list[Tensor]:
+    """The gradients with that of the weight decay added."""
+    decays = torch._foreach_mul(parameters, at.like(at.decay, parameters))
+    return list(torch._foreach_add(gradients, decays))
+
+
 def _rmsprop(
     stack: Stack,
     names: Sequence[str],
@@ -141,8 +146,7 @@ def _rmsprop(
     """RMSprop (Hinton, lecture 6e, 2012) as torch has it: `first` smooths, `second` is momentum."""
     squares = [stack.tensors[f"optimiser/{name}/square_avg"] for name in names]
     if bool(at.decay.any()):
-        decays = torch._foreach_mul(parameters, at.like(at.decay, parameters))
-        gradients = list(torch._foreach_add(gradients, decays))
+        gradients = _decayed(gradients, parameters, at)
     torch._foreach_mul_(squares, at.like(at.first, squares))
     weighed = torch._foreach_mul(gradients, gradients)
     torch._foreach_mul_(weighed, at.like(1 - at.first, squares))

@@ -1,0 +1,18 @@
+"""The recipe that a command line asks for."""
+
+from pathlib import Path
+
+from vaestro.experiments.generic import recipe_for_path
+from vaestro.experiments.recipe import Recipe, quoted, read_recipe
+
+
+def edits(data: Path | None, assignments: list[str] | None) -> list[str]:
+    """The edits that --data and --set make, those of --set last."""
+    return [*([] if data is None else [f"data.path={quoted(data)}"]), *(assignments or [])]
+
+
+def chosen(recipe: str | None, data: Path | None, assignments: list[str] | None) -> Recipe:
+    """The recipe by name or path; digits when left out, with --data the one for that kind."""
+    if recipe is None:
+        recipe = "digits" if data is None else recipe_for_path(data)
+    return read_recipe(recipe, edits(data, assignments))
