@@ -186,11 +186,12 @@ def test_the_peak_counts_what_was_freed_again() -> None:
 
 
 TOLD_AND_DONE = """
-import torch, resource
+import torch
 torch.set_num_threads(1)
 from tests.conftest import Silent, small_recipe
 from tests.test_cost import assembled, cost_of
 from vaestro.experiments import train as training
+from vaestro.health.forecast.memory import resident_peak
 from pathlib import Path
 wide = {"kind": "dense", "widths": [1500, 1500]}
 recipe = small_recipe(model={"encoder": wide, "decoder": wide})
@@ -199,7 +200,7 @@ if %r:
     print(cost.memory)
 else:
     training.start(recipe, Path("run"), Silent())
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+    print(resident_peak())  # ru_maxrss would take over that of the process it came from
 """
 
 
