@@ -156,9 +156,12 @@ class ForeignDecoder(nn.Module):
 
     @staticmethod
     def _samples(latent: Shape) -> Callable[[Tensor], Tensor]:
-        """Zeros and a draw from N(0, I), whose output is no accident of the weights."""
-        noise = torch.randn(latent, generator=torch.Generator().manual_seed(0))
-        return lambda like: torch.stack([torch.zeros(latent), noise]).to(like)
+        """Zeros, and draws from N(0, I) near and far on both sides: a function behind the last
+        layer that changes only negative numbers is not missed by an accident of the weights."""
+        random = torch.Generator().manual_seed(0)
+        draws = [scale * torch.randn(latent, generator=random) for scale in (1, 8)]
+        both = [draw for one in draws for draw in (one, -one)]
+        return lambda like: torch.stack([torch.zeros(latent), *both]).to(like)
 
     def forward(self, latents: tuple[Tensor, ...], condition: Tensor | None = None) -> Tensor:
         """One level: (B, K) or (B, L, *grid); returns (B, P, *)."""

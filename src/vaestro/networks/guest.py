@@ -76,7 +76,7 @@ class Guest(nn.Module):
         return self.module(x, condition) if self.told else self.module(x)
 
     def probe(self, sample: Callable[[Tensor], Tensor]) -> Probed:
-        """What the module gives for `sample` (2, ...) of its own number type and device.
+        """What the module gives for `sample` (B, ...) of its own number type and device.
 
         Raises RecipeError when it fails, loses the batch, or gives numbers that are not finite.
         """
@@ -89,14 +89,14 @@ class Guest(nn.Module):
         ]
         try:
             with _undisturbed(self.module):
-                given = self(x, x.new_zeros(2, self.width))
+                given = self(x, x.new_zeros(len(x), self.width))
         except Exception as fault:  # the user's own code: anything can come out of it
             reason = one_line(f"{type(fault).__name__}: {fault}")[:200]
             raise RecipeError(f"{self.name} fails on {described(x)}: {reason}") from fault
         finally:
             for hook in hooks:
                 hook.remove()
-        self._require_usable(given)
+        self._require_usable(given, len(x))
         if not passed:
             return Probed(given, None, False)
         last, out = passed[-1]
@@ -107,21 +107,21 @@ class Guest(nn.Module):
     def _like(self) -> nn.Parameter:
         return next(self.module.parameters())
 
-    def _require_usable(self, given: Any) -> None:
+    def _require_usable(self, given: Any, samples: int) -> None:
         for tensor in given if isinstance(given, (tuple, list)) else (given,):
             if not isinstance(tensor, Tensor):
                 continue  # told apart with a better reason by whoever reads it
             if not tensor.is_floating_point():
                 raise RecipeError(f"{self.name} gives numbers of type {tensor.dtype}, not floats")
-            if tensor.dim() == 0 or len(tensor) != 2:
+            if tensor.dim() == 0 or len(tensor) != samples:
                 raise RecipeError(
-                    f"{self.name} gives a tensor of shape {tuple(tensor.shape)} for 2 samples; its "
-                    "first axis must be the batch"
+                    f"{self.name} gives a tensor of shape {tuple(tensor.shape)} for {samples} "
+                    "samples; its first axis must be the batch"
                 )
             if not tensor.isfinite().all():
                 raise RecipeError(
                     f"{self.name} gives numbers that are not finite when it is first asked, for "
-                    "zeros or unit noise"
+                    "zeros or for noise"
                 )
 
 
