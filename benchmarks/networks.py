@@ -14,7 +14,8 @@ from vaestro.training.plan import choose
 
 
 class Family(NamedTuple):
-    """Samples of `shape`, a network for them, and how many of them are trained on at once."""
+    """Samples of `shape`, a network for them, and how many of them are trained on at once; the
+    decoder is the mirrored network unless it is given."""
 
     shape: tuple[int, ...]
     network: dict[str, Any]
@@ -22,6 +23,7 @@ class Family(NamedTuple):
     samples: int
     latent: int = 20
     likelihood: str = "bernoulli"
+    decoder: dict[str, Any] | None = None
 
 
 def mirrored(network: dict[str, Any]) -> dict[str, Any]:
@@ -29,6 +31,28 @@ def mirrored(network: dict[str, Any]) -> dict[str, Any]:
     return network | {
         name: network[name][::-1] for name in ("channels", "dense") if name in network
     }
+
+
+def _normed(channels: int, kernel: int, **fields: Any) -> dict[str, Any]:
+    """A convolution of stride 2, batch normalisation, ReLU."""
+    sizes = {"channels": channels, "kernel": kernel, "stride": 2, "padding": 1}
+    return sizes | {"normalisation": "batch"} | fields
+
+
+PYTHAE_ENCODER: dict[str, Any] = {
+    "kind": "layers",
+    "layers": [{"convolution": _normed(c, 4)} for c in (128, 256, 512, 1024)],
+}
+PYTHAE_DECODER: dict[str, Any] = {
+    "kind": "layers",
+    "layers": [
+        {"dense": {"width": 1024 * 4 * 4, "activation": "none"}},
+        {"grid": [1024, 4, 4]},
+        {"transposed": _normed(512, 3)},
+        {"transposed": _normed(256, 3, output_padding=1)},
+        {"transposed": {"kernel": 3, "stride": 2, "padding": 1, "output_padding": 1}},
+    ],
+}
 
 
 FAMILIES = {
@@ -45,8 +69,10 @@ FAMILIES = {
         64,
         "gaussian",
     ),
+    "pythae-2-D": Family((1, 28, 28), PYTHAE_ENCODER, 64, 576, 16, "bernoulli", PYTHAE_DECODER),
 }
-"""dense: 784-400-20. 1-D: FINTA on 256 points. 2-D: `mnist-conv`. 3-D: that of `voxel-sum-mse`."""
+"""dense: 784-400-20. 1-D: FINTA on 256 points. 2-D: `mnist-conv`. 3-D: that of `voxel-sum-mse`.
+pythae-2-D: pythae's own benchmark network for MNIST, layer by layer."""
 
 
 def recipe(family: Family, precision: str, epochs: int) -> Recipe:
@@ -59,7 +85,7 @@ def recipe(family: Family, precision: str, epochs: int) -> Recipe:
             "model": {
                 "latent": family.latent,
                 "encoder": family.network,
-                "decoder": mirrored(family.network),
+                "decoder": family.decoder or mirrored(family.network),
                 "likelihood": family.likelihood,
             },
             "training": {

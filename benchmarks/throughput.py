@@ -1,25 +1,23 @@
-"""Training throughput of a dense, a 1-D, a 2-D and a 3-D network, the dense one beside pythae's.
+"""Training throughput of a dense, a 1-D, a 2-D and a 3-D network, and beside pythae's trainer.
 
     python -m pip install --no-deps pythae==0.1.2 && python -m pip install imageio tqdm cloudpickle
     python benchmarks/throughput.py --out benchmarks/results/throughput.json
 
-On 784-400-20 (Bernoulli, batch 100) both train the same network on the same bytes through their
-own public training entry points, in turns (A B A B ...), so that a drift of the machine's speed
-hits both; pythae is left out when it is not installed. The share of peak compares the arithmetic
+784-400-20 (Bernoulli, batch 100) and pythae's own convolutional benchmark network for MNIST (17
+million parameters, batch 64) are trained by both on the same bytes through their own public
+training entry points, in turns (A B A B ...), so that a drift of the machine's speed hits both;
+pythae is left out when it is not installed. The share of peak compares the arithmetic
 that the step needs (the gradient to the input is not counted) with the rate of a large float32
 matrix product measured in the same round; the floor is the larger of that and of the bytes that a
 step has to move over the measured bandwidth.
 """
 
 import argparse
-import contextlib
-import io
 import json
-import logging
-import math
 import platform
 import tempfile
 import time
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +30,8 @@ from vaestro.experiments import train as training
 from vaestro.experiments.face import Quiet
 
 BATCH, WIDTH, LATENT, ELEMENTS = 100, 400, 20, 784
+BESIDE = ("dense", "pythae-2-D")
+"""The families that pythae trains too."""
 
 
 def peak(seconds: float = 1.5) -> float:
@@ -75,64 +75,22 @@ def theirs(
     """Samples per second of pythae's trainer on bytes x: (N, elements), with a layer of `width` on
     both sides; None if it is not installed."""
     try:
-        from pythae.data.datasets import BaseDataset
-        from pythae.models import VAE, VAEConfig
-        from pythae.models.base.base_utils import ModelOutput
-        from pythae.models.nn import BaseDecoder, BaseEncoder
-        from pythae.trainers import BaseTrainer, BaseTrainerConfig
+        from pythae_dense import Shape, model_of, trained
     except ImportError:
         return None
-    elements = x.shape[1]
-    shape = (1, math.isqrt(elements), math.isqrt(elements))
+    shape = Shape(x.shape[1], width, latent, batch)
+    samples = torch.from_numpy(x).float() / 255
+    return len(x) * epochs / trained(model_of(shape), samples, shape, epochs, 1e-3)
 
-    class Encoder(BaseEncoder):
-        def __init__(self) -> None:
-            super().__init__()
-            self.body = torch.nn.Sequential(torch.nn.Linear(elements, width), torch.nn.ReLU())
-            self.mean = torch.nn.Linear(width, latent)
-            self.log_variance = torch.nn.Linear(width, latent)
 
-        def forward(self, x: torch.Tensor) -> Any:
-            h = self.body(x.reshape(len(x), -1))
-            return ModelOutput(embedding=self.mean(h), log_covariance=self.log_variance(h))
-
-    class Decoder(BaseDecoder):
-        def __init__(self) -> None:
-            super().__init__()
-            self.body = torch.nn.Sequential(
-                torch.nn.Linear(latent, width),
-                torch.nn.ReLU(),
-                torch.nn.Linear(width, elements),
-                torch.nn.Sigmoid(),
-            )
-
-        def forward(self, z: torch.Tensor) -> Any:
-            return ModelOutput(reconstruction=self.body(z).reshape(len(z), *shape))
-
-    logging.disable(logging.CRITICAL)
-    config = VAEConfig(input_dim=shape, latent_dim=latent, reconstruction_loss="bce")
-    model = VAE(config, encoder=Encoder(), decoder=Decoder())
-    images = torch.from_numpy(x).reshape(-1, *shape).float() / 255
-    data = BaseDataset(images, torch.zeros(len(images)))
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        contextlib.redirect_stdout(io.StringIO()),
-        contextlib.redirect_stderr(io.StringIO()),  # its progress bar
-    ):
-        settings = BaseTrainerConfig(
-            output_dir=folder,
-            num_epochs=epochs,
-            learning_rate=1e-3,
-            per_device_train_batch_size=batch,
-            per_device_eval_batch_size=batch,
-            no_cuda=True,
-        )
-        trainer = BaseTrainer(model, train_dataset=data, training_config=settings)
-        began = time.perf_counter()
-        trainer.train()
-        seconds = time.perf_counter() - began
-    logging.disable(logging.NOTSET)
-    return len(images) * epochs / seconds
+def theirs_convolution(epochs: int) -> float | None:
+    """Samples per second of pythae's trainer on its own network; None if it is not installed."""
+    try:
+        from pythae_convolution import rate
+    except ImportError:
+        return None
+    samples = data(FAMILIES["pythae-2-D"]).values[:]
+    return rate(torch.from_numpy(samples).flatten(1).float() / 255, epochs)
 
 
 def main() -> None:
@@ -145,17 +103,20 @@ def main() -> None:
     random = np.random.default_rng(0)
     x = random.integers(0, 256, (FAMILIES["dense"].samples, ELEMENTS)).astype(np.uint8)
     rows: dict[str, list[float]] = {f"vaestro {name} fp32": [] for name in FAMILIES}
-    rows |= {"vaestro dense bf16": [], "pythae dense fp32": []}
+    rows |= {f"vaestro {name} bf16": [] for name in BESIDE}
+    rows |= {f"pythae {name} fp32": [] for name in BESIDE}
     peaks, widths = [], []
     for _ in range(options.rounds):
         peaks.append(peak())
         widths.append(bandwidth())
         for name in FAMILIES:
             rows[f"vaestro {name} fp32"].append(ours(name, "fp32", options.epochs))
-        rows["vaestro dense bf16"].append(ours("dense", "bf16", options.epochs))
-        other = theirs(x, options.epochs)
-        if other is not None:
-            rows["pythae dense fp32"].append(other)
+        for name in BESIDE:
+            rows[f"vaestro {name} bf16"].append(ours(name, "bf16", options.epochs))
+        others = (theirs(x, options.epochs), theirs_convolution(options.epochs))
+        for name, other in zip(BESIDE, others, strict=True):
+            if other is not None:
+                rows[f"pythae {name} fp32"].append(other)
     result = table(rows, peaks, widths)
     print(json.dumps(result, indent=2))
     if options.out:
@@ -184,10 +145,10 @@ def table(rows: dict[str, list[float]], peaks: list[float], widths: list[float])
         result[f"share of the floor's rate, {name}"] = spread(shares)
         result[f"operations a sample, {name}"] = needed
         result[f"bytes a sample, {name}"] = moved
-    for precision in ("fp32", "bf16"):
-        pairs = zip(rows[f"vaestro dense {precision}"], rows["pythae dense fp32"], strict=False)
+    for name, precision in product(BESIDE, ("fp32", "bf16")):
+        pairs = zip(rows[f"vaestro {name} {precision}"], rows[f"pythae {name} fp32"], strict=False)
         if ratios := [a / b for a, b in pairs]:
-            result[f"vaestro dense {precision} / pythae"] = spread(ratios)
+            result[f"vaestro {name} {precision} / pythae"] = spread(ratios)
     return result
 
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from tests.conftest import Silent, small_recipe, updated
 from vaestro.experiments import train as training
+from vaestro.experiments.circumstances import Circumstances
 from vaestro.experiments.recipe import Recipe
 from vaestro.foundation.config import leaves
 from vaestro.models.build import Guests
@@ -135,6 +136,7 @@ MUTATIONS: list[tuple[dict[str, Any], list[dict[str, Any]]]] = [
             {"objective": {"free_bits": 0.5}},
             {"training": {"epochs": 3}},
             {"training": {"batch_size": 100}},
+            {"training": {"accumulate": 3}},
             {"training": {"optimiser": {"kind": "adamw"}, "weight_decay": 0.1}},
             {"training": {"optimiser": {"kind": "rmsprop"}}},
             {"training": {"optimiser": {"betas": [0.5, 0.999]}}},
@@ -538,7 +540,7 @@ SINGLE = [(base, change) for base, changes in MUTATIONS for change in changes]
 
 
 def fingerprint(recipe: Recipe, root: Path) -> dict[str, Any]:
-    training.start(recipe, root, Silent(), guests=guests_of(recipe))
+    training.start(recipe, root, Silent(), given=Circumstances(guests_of(recipe)))
     weights = load_file(root / "model" / "model.safetensors")
     manifest = json.loads((root / "manifest.json").read_text())
     return {
@@ -580,6 +582,7 @@ ELSEWHERE = {
     "model.decoder.module",  # the same
     "model.decoder.gives",  # an encoder's alone, refused in a decoder: tests/test_parts.py
     "training.device",  # refused when it is not here: tests/test_plan.py
+    "training.activation_checkpointing",  # same bits: tests/test_activation_checkpointing.py
     "training.compile",  # the compiled graph: tests/test_plan.py
     "training.checkpoint_seconds",  # the clock: tests/test_plan.py
 }

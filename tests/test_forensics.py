@@ -14,6 +14,7 @@ from vaestro.data.arrays import from_array
 from vaestro.data.dataset import DataSet
 from vaestro.experiments import train as training
 from vaestro.experiments.assemble import Assembly, assemble
+from vaestro.experiments.circumstances import Circumstances
 from vaestro.experiments.recipe import Recipe, apply, read_recipe
 from vaestro.experiments.replay import replay
 from vaestro.foundation.errors import CheckpointError, RunFolderError
@@ -33,7 +34,7 @@ def diverged(
     root: Path, recipe: Recipe, data: DataSet | None = None, guests: Guests = NOBODY
 ) -> Path:
     """A run that ends with a refused step."""
-    summary = training.start(recipe, root, Silent(), data, guests)
+    summary = training.start(recipe, root, Silent(), data, Circumstances(guests))
     assert summary["status"] == "diverged", summary["sentence"]
     return root
 

@@ -16,6 +16,7 @@ import vaestro
 from tests.conftest import Silent, small_recipe
 from tests.test_resume import assert_same_run, train_killed, unchanged
 from vaestro.experiments import train as training
+from vaestro.experiments.circumstances import Circumstances
 from vaestro.experiments.recipe import Recipe, read_recipe
 from vaestro.foundation.errors import CheckpointError, DataError, RecipeError, RunFolderError
 from vaestro.models.build import Guests
@@ -453,7 +454,8 @@ def test_a_module_for_a_network_of_the_recipes_own_is_refused(tmp_path: Path) ->
     with pytest.raises(RecipeError, match=r"model\.encoder is of kind dense, which needs no modu"):
         vaestro.load(tmp_path / "r", encoder=Thirds(SHAPE))
     with pytest.raises(RecipeError, match=r"kind dense"):
-        training.start(small_recipe(), tmp_path / "s", Silent(), guests=Guests(Thirds(SHAPE)))
+        given = Circumstances(Guests(Thirds(SHAPE)))
+        training.start(small_recipe(), tmp_path / "s", Silent(), given=given)
 
 
 def test_one_option_is_set_by_its_path() -> None:

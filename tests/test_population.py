@@ -33,6 +33,9 @@ class Shown:
     def member(self, number: int) -> Silent:
         return self.one
 
+    def done(self, number: int, summary: dict[str, Any]) -> None:
+        pass
+
     def say(self, text: str) -> None:
         self.said.append(text)
 
@@ -66,6 +69,9 @@ def assert_as_alone(root: Path, number: int, recipe: Recipe, edits: Edits, close
 LENGTH = ["training.epochs=1", "training.batch_size=15"]
 
 FAMILIES: dict[str, dict[str, Any]] = {
+    "one learned variance": {
+        "model": {"likelihood": {"kind": "gaussian", "variance": {"kind": "shared"}}}
+    },
     "dense": {},
     "dropout": {"model": {"encoder": {"dropout": 0.3}, "decoder": {"dropout": 0.1}}},
     "residual": {"model": {"encoder": {"widths": [16, 16], "residual": True}}},

@@ -41,6 +41,9 @@ class TerminalPopulation:
         """The display of one member."""
         return TerminalMember(self, number)
 
+    def done(self, number: int, summary: dict[str, Any]) -> None:
+        """Nothing: the table at the end says it."""
+
     def say(self, text: str) -> None:
         """A sentence above the bar."""
         self.console.print(text, markup=False, soft_wrap=True)

@@ -1,5 +1,7 @@
 """vaestro train"""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,11 +19,14 @@ from vaestro.cli.population import (
 )
 from vaestro.cli.progress import TerminalDisplay
 from vaestro.experiments import train as training
+from vaestro.experiments.circumstances import Circumstances
 from vaestro.experiments.population.folder import PopulationFolder
 from vaestro.experiments.recipe import Recipe, apply, read_recipe
+from vaestro.experiments.watch import Bystander, Display
 from vaestro.foundation.errors import RecipeError, RunFolderError
 from vaestro.reports.page import write_report
 from vaestro.runs.folder import RunFolder, next_free
+from vaestro.training.distribution.ranks import Ranks, found, joined
 
 
 def train(
@@ -48,21 +53,58 @@ def train(
     left out. --vary, --seeds and --population train many runs as one program; each has a folder in
     members/ of --run.
     """
+    ranks = found()
     if vary or seeds is not None or population is not None or _holds_population(run, resume):
+        _require_one_process(ranks)
         members = Members(tuple(vary or ()), seeds, population, width)
         return train_population(recipe, members, run, data, resume, set_ or [], json)
     if width is not None:
         raise RecipeError("--width is of a population; give --vary, --seeds or --population too")
-    display, before = TerminalDisplay(), None
-    try:
+    with joined(ranks):
         if resume:
-            before = _required(run).read_summary()
-            summary = _resumed(_required(run).root, recipe, edits(data, set_), display)
-        else:
-            asked = chosen(recipe, data, set_)
-            summary = training.start(asked, run or next_free(Path("runs"), asked.name), display)
+            return _resumed(_required(run), recipe, edits(data, set_), ranks, json)
+        asked = chosen(recipe, data, set_)
+        root = ranks.told(run or next_free(Path("runs"), asked.name))
+        return _started(asked, root, ranks, json)
+
+
+def _started(recipe: Recipe, root: Path, ranks: Ranks, json: bool) -> int:
+    with _shown(ranks) as display:
+        summary = training.start(recipe, root, display, given=Circumstances(ranks=ranks))
+    return _ended(summary, None, ranks, json)
+
+
+def _resumed(
+    folder: RunFolder, recipe: str | None, assignments: list[str], ranks: Ranks, json: bool
+) -> int:
+    before = folder.read_summary()
+
+    def wanted(stored: Recipe) -> Recipe:
+        return apply(stored if recipe is None else read_recipe(recipe), assignments)
+
+    with _shown(ranks) as display:
+        summary = training.resume(folder.root, wanted, display, Circumstances(ranks=ranks))
+    return _ended(summary, before, ranks, json)
+
+
+@contextmanager
+def _shown(ranks: Ranks) -> Iterator[Display]:
+    """The display of this process; the first one's is the terminal."""
+    if not ranks.first:
+        yield Bystander()
+        return
+    display = TerminalDisplay()
+    try:
+        yield display
     finally:
         display.close()
+
+
+def _ended(summary: dict[str, Any], before: dict[str, Any] | None, ranks: Ranks, json: bool) -> int:
+    """The report and the last words of a run whose summary was `before`, by the first process; the
+    others did what was theirs, and torchrun would end it at any other exit code."""
+    if not ranks.first:
+        return 0
     folder = RunFolder(Path(summary["run"]))
     if not folder.report.is_file() or summary != before:  # a finished run is left as it is
         write_report(folder.root)
@@ -77,16 +119,14 @@ def _required(run: Path | None) -> RunFolder:
     return RunFolder(run)
 
 
-def _resumed(
-    root: Path, recipe: str | None, assignments: list[str], display: TerminalDisplay
-) -> dict[str, Any]:
-    """The summary of the run in `root`, trained to its end."""
-
-    def wanted(stored: Recipe) -> Recipe:
-        return apply(stored if recipe is None else read_recipe(recipe), assignments)
-
-    return training.resume(root, wanted, display)
-
-
 def _holds_population(run: Path | None, resume: bool) -> bool:
     return resume and run is not None and PopulationFolder(run).record.is_file()
+
+
+def _require_one_process(ranks: Ranks) -> None:
+    """Raise RecipeError for a population under torchrun: its members share one program."""
+    if ranks.count > 1:
+        raise RecipeError(
+            f"a population is trained by one process, and torchrun started {ranks.count}; start "
+            "vaestro without torchrun, or train its runs one by one"
+        )

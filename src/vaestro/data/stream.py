@@ -1,6 +1,7 @@
 """The batch stream: which samples a training step sees, as a pure function of (seed, step)."""
 
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,6 +19,9 @@ class BatchStream:
     that are fetched or rendered are read one batch ahead, by a thread, while the step computes;
     since a batch depends on its step alone, this changes nothing but the time. Raises DataError
     when a batch is larger than the data.
+
+    `rows`: set where somebody else computes the other rows of each batch; those are zeros then, and
+    no sample is read for them.
     """
 
     def __init__(self, samples: Samples, batch_size: int, seed: int) -> None:
@@ -29,6 +33,7 @@ class BatchStream:
         self.samples = samples
         self.batch_size = batch_size
         self.seed = seed
+        self.rows: slice | None = None
         self.steps_per_epoch = len(samples) // batch_size
         self._order: tuple[int, Tensor] = (-1, torch.empty(0))
         self._ahead: tuple[int, Future[Batch]] | None = None
@@ -57,7 +62,10 @@ class BatchStream:
 
     def _read(self, step: int) -> Batch:
         epoch, positions = self.positions(step)
-        return self.samples.read(positions, epoch)
+        if self.rows is None:
+            return self.samples.read(positions, epoch)
+        own = self.samples.read(positions[self.rows], epoch)
+        return Batch(*(_placed(values, self.rows, self.batch_size) for values in own))
 
     def _shuffle(self, epoch: int) -> Tensor:
         """The order of `epoch`, drawn once and kept until another is asked for."""
@@ -68,3 +76,12 @@ class BatchStream:
             order = order.to(self.samples.store.device)
             self._order = (epoch, order)
         return order
+
+
+def _placed(values: Tensor | None, rows: slice, count: int) -> Any:
+    """`values` at `rows` of `count`, among zeros."""
+    if values is None:
+        return None
+    whole = values.new_zeros((count, *values.shape[1:]))
+    whole[rows] = values
+    return whole

@@ -5,6 +5,7 @@ The transform is fitted on the training split and applied once, here; no step tr
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -25,10 +26,12 @@ from vaestro.models.build import NOBODY, Guests, build_vae
 from vaestro.models.config import ModelConfig
 from vaestro.models.told import require_told, told_covariates
 from vaestro.models.vae import VAE
+from vaestro.networks.recomputing import recompute
 from vaestro.probability.importance_objective import ImportanceConfig
 from vaestro.probability.objective import Objective, ObjectiveConfig
 from vaestro.probability.priors.regression import Regression
 from vaestro.probability.reduction import effective_variance
+from vaestro.training.divisible import require_divisible_modules
 from vaestro.training.elbo import ElboTask
 from vaestro.training.fresh import fresh_state
 from vaestro.training.importance import ImportanceTask
@@ -55,6 +58,15 @@ class Material:
         """A function giving the batches of split `name` anew at each call, in order."""
         samples = self.samples[name] if most is None else self.samples[name].first(most)
         return lambda: samples.in_order(EVALUATION_BATCH)
+
+    @cached_property
+    def training_mean(self) -> Tensor:
+        """The mean training sample (*), summed in 64 bits; runs that share the data share it."""
+        total, count = torch.zeros(()), 0
+        for batch in self.batches("train")():
+            total = total.to(batch.x.device) + batch.x.double().sum(0)
+            count += len(batch.x)
+        return (total / count).float()
 
     def some(self, name: str, most: int) -> Iterable[Batch]:
         """The batches of at most `most` samples of split `name`, evenly spread over it."""
@@ -164,10 +176,11 @@ def assemble_on(
     """Build the parts of a run on data that were prepared for an equal part of a recipe."""
     stream = BatchStream(material.samples["train"], recipe.training.batch_size, recipe.seed)
     horizon = Horizon(recipe.training.epochs * stream.steps_per_epoch, stream.steps_per_epoch)
-    mean = training_mean(material.batches("train")())
-    vae = build_vae(
-        recipe.model, material.spec, material.transform, mean.cpu(), recipe.seed, guests
-    )
+    mean = material.training_mean.cpu()
+    vae = build_vae(recipe.model, material.spec, material.transform, mean, recipe.seed, guests)
+    require_divisible_modules(vae, recipe.training.accumulate)
+    if recipe.training.activation_checkpointing:
+        _recomputing(vae)
     _show(vae, material)
     vae = vae.to(plan.device, plan.dtype)
     if plan.memory_format == "channels_last":
@@ -188,6 +201,15 @@ def _channels_last(vae: VAE, shape: tuple[int, ...]) -> VAE:
     return laid_out
 
 
+def _recomputing(vae: VAE) -> None:
+    """Raises RecipeError where no layer is ours."""
+    if not recompute(vae):
+        raise RecipeError(
+            "training.activation_checkpointing=true acts on hidden layers that a recipe builds, "
+            "and this model has none; give training.activation_checkpointing=false"
+        )
+
+
 def weighted(assembly: Assembly, beta: Constant | Linear) -> Assembly:
     """The same parts under another schedule of beta."""
     recipe = assembly.recipe
@@ -195,6 +217,12 @@ def weighted(assembly: Assembly, beta: Constant | Linear) -> Assembly:
     recipe = recipe.model_copy(update={"objective": objective})
     task = _task(recipe, assembly.plan, assembly.vae, assembly.material, assembly.horizon)
     return replace(assembly, recipe=recipe, task=task)
+
+
+def under(assembly: Assembly, plan: Plan) -> Assembly:
+    """The same parts under another plan, whose device and number type are the same."""
+    parts = (assembly.vae, assembly.material, assembly.horizon)
+    return replace(assembly, plan=plan, task=_task(assembly.recipe, plan, *parts))
 
 
 def _task(
@@ -268,12 +296,3 @@ def require_seen(material: Material) -> None:
             f"{material.data.name}: label {shown} is in the data and in no training sample; a "
             "model conditioned on labels needs all of them there: change split.seed or split.test"
         )
-
-
-def training_mean(batches: Iterable[Batch]) -> Tensor:
-    """The mean sample (*), summed in 64 bits."""
-    total, count = torch.zeros(()), 0
-    for batch in batches:
-        total = total.to(batch.x.device) + batch.x.double().sum(0)
-        count += len(batch.x)
-    return (total / count).float()

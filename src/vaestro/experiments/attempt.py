@@ -4,8 +4,9 @@ from typing import Any, NamedTuple
 
 from vaestro.experiments.assemble import Assembly
 from vaestro.experiments.chosen import chosen_of
+from vaestro.experiments.circumstances import PLAIN, Circumstances
 from vaestro.experiments.foreseen import foreseen
-from vaestro.experiments.watch import Display, Keeper, monitor_of
+from vaestro.experiments.watch import Bystander, Display, Keeper, monitor_of
 from vaestro.foundation.errors import DivergedError
 from vaestro.health.monitor.causes import words
 from vaestro.health.monitor.checks import refused_step
@@ -23,9 +24,15 @@ class Ended(NamedTuple):
     diverged: bool
 
 
-def attempt(folder: RunFolder, assembly: Assembly, state: TrainState, display: Display) -> Ended:
+def attempt(
+    folder: RunFolder,
+    assembly: Assembly,
+    state: TrainState,
+    display: Display,
+    given: Circumstances = PLAIN,
+) -> Ended:
     """Train until the run ends, is interrupted, diverges, or a remedy is asked for."""
-    loop = engine(folder, assembly, state, display)
+    loop = engine(folder, assembly, state, display, given)
     display.started(assembly, state.step)
     try:
         return ended(loop, loop.run(state))
@@ -35,8 +42,19 @@ def attempt(folder: RunFolder, assembly: Assembly, state: TrainState, display: D
         close(loop, assembly)
 
 
-def engine(folder: RunFolder, assembly: Assembly, state: TrainState, display: Display) -> Loop:
-    """The loop of the run in `folder`, its history and events open where `state` left them."""
+def engine(
+    folder: RunFolder,
+    assembly: Assembly,
+    state: TrainState,
+    display: Display,
+    given: Circumstances = PLAIN,
+) -> Loop:
+    """The loop of the run in `folder`, its history and events open where `state` left them; those
+    of processes after the first write nothing."""
+    ranks = given.ranks
+    history, events = (folder.history, folder.events) if ranks.first else (None, None)
+    if ranks.count > 1:
+        assembly.stream.rows = ranks.rows(assembly.stream.batch_size)
     return Loop(
         task=assembly.task,
         batches=assembly.stream,
@@ -46,10 +64,12 @@ def engine(folder: RunFolder, assembly: Assembly, state: TrainState, display: Di
         horizon=assembly.horizon,
         seed=assembly.recipe.seed,
         folder=folder.checkpoints,
-        history=History(folder.history, state.history_bytes),
-        events=History(folder.events, state.events_bytes),
-        watcher=Keeper(folder, assembly, display),
+        history=History(history, state.history_bytes),
+        events=History(events, state.events_bytes),
+        watcher=Keeper(folder, assembly, display) if ranks.first else Bystander(),
         monitor=monitor_of(assembly, foreseen(folder, assembly)),
+        judge=given.judge,
+        ranks=ranks,
     )
 
 

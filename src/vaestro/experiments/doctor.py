@@ -13,11 +13,11 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from vaestro.experiments import remedied
-from vaestro.experiments.assemble import Assembly, assemble, training_mean
+from vaestro.experiments.assemble import Assembly, assemble
 from vaestro.experiments.doctor_advice import advised
 from vaestro.experiments.guests import unfilled
 from vaestro.experiments.replay import replay
-from vaestro.experiments.run import load
+from vaestro.experiments.trained import trained
 from vaestro.foundation.errors import CheckpointError, RunFolderError
 from vaestro.foundation.files import write_json
 from vaestro.foundation.randomness import Stream, generator
@@ -62,14 +62,14 @@ def diagnose_run(
     Remedies are `field.path=value` edits that are legal in the run's recipe and change it. Raises
     UserError in one line for a folder without a trained model.
     """
-    run = load(root, encoder, decoder)
+    run = trained(root, encoder, decoder)
     recipe = remedied.changed(run.recipe, remedied.entries(run.folder))
     kept = run.vae.transform.state_dict()
     assembly = assemble(unfilled(recipe), run.plan, None, kept, Guests(encoder, decoder))
     initial = None if _from_python(assembly) else assembly.vae.state_dict()
     try:
         found = judge(patient_of(Subject(run.folder, assembly, run.vae, initial)))
-        if run.summary.get("status") == "diverged":
+        if (run.folder.read_summary() or {}).get("status") == "diverged":
             found = _blaming(found, _replayed(run.folder))
         found = advised(found, run.folder, assembly)
     finally:
@@ -138,12 +138,11 @@ def _from_python(assembly: Assembly) -> bool:
 
 
 def _untrained(assembly: Assembly) -> Mapping[str, Tensor] | None:
-    """The model as it was before training, built again; the output's bias, which starts at the mean
-    of all data, nearly so."""
+    """The model as it was before training, built again."""
     if _from_python(assembly):
         return None
     recipe, material, plan = assembly.recipe, assembly.material, assembly.plan
-    mean = training_mean(material.some("train", MOST)).cpu()
+    mean = material.training_mean.cpu()
     vae = build_vae(recipe.model, material.spec, material.transform, mean, recipe.seed)
     return vae.to(plan.device, plan.dtype).state_dict()
 

@@ -10,6 +10,7 @@ from vaestro.data.arrays import from_array
 from vaestro.data.dataset import DataSet
 from vaestro.data.streamlines.streamlines import from_lines, is_ragged_lines
 from vaestro.experiments import train as training
+from vaestro.experiments.circumstances import Circumstances
 from vaestro.experiments.generic import recipe_for, recipe_for_path
 from vaestro.experiments.guests import copied, naming
 from vaestro.experiments.recipe import Recipe, apply, quoted, read_recipe
@@ -81,7 +82,8 @@ def train(
     chosen = _chosen(recipe, path, given)
     chosen = naming(apply(chosen, edits) if edits else chosen, guests)
     root = Path(run) if run is not None else next_free(Path("runs"), chosen.name)
-    return _done(training.start(chosen, root, display or Quiet(), given, guests), report, guests)
+    shown, circumstances = display or Quiet(), Circumstances(guests)
+    return _done(training.start(chosen, root, shown, given, circumstances), report, guests)
 
 
 def _resumed(
@@ -100,7 +102,7 @@ def _resumed(
         asked = stored if recipe is None else _chosen(recipe, None, None)
         return naming(apply(asked, edits) if edits else asked, guests)
 
-    return _done(training.resume(Path(run), wanted, display, guests), report, guests)
+    return _done(training.resume(Path(run), wanted, display, Circumstances(guests)), report, guests)
 
 
 def _done(summary: dict[str, Any], report: bool, guests: Guests) -> Run:

@@ -18,10 +18,14 @@ from vaestro.health.diagnosis.diagnosis import Diagnosis
 from vaestro.health.finding import Finding, Kind
 from vaestro.health.verdict import sentence, verdict
 from vaestro.runs.folder import RunFolder
+from vaestro.runs.history import last_record
 from vaestro.training.loop import adopt_final_weights
 from vaestro.training.state import TrainState
 
 BASELINE_SAMPLES = 2048
+
+PLACE = ("step", "epoch", "split")
+"""The fields of a record that say what its figures are about."""
 
 
 def finish(
@@ -37,8 +41,8 @@ def finish(
     save_model(folder.model, vae, recipe, material.data.spec, material.spec)
     vae.eval()
     figures = {
-        name: _finite(assembly.task.validate(material.batches(name)(), state.control))
-        for name in ("train", "validation")
+        "train": _finite(assembly.task.validate(material.batches("train")(), state.control)),
+        "validation": _finite(_validated(folder, assembly, state)),
     }
     baseline = constant_data_term(vae, _first_samples(material.batches("train", BASELINE_SAMPLES)))
     baseline += dropped_nats(vae, material.batches("validation")())
@@ -53,6 +57,17 @@ def finish(
         "sentence": said,
         "baseline_constant": baseline,
     }
+
+
+def _validated(folder: RunFolder, assembly: Assembly, state: TrainState) -> dict[str, Any]:
+    """The figures of the validation split: those of the last record, where that validated the very
+    weights that the run ends with."""
+    record = last_record(folder.history) if state.history_bytes else {}
+    newest = not state.best or state.waited == 0
+    if newest and record.get("split") == "validation" and record["step"] == state.step:
+        return {name: value for name, value in record.items() if name not in PLACE}
+    validation = assembly.material.batches("validation")
+    return assembly.task.validate(validation(), state.control)
 
 
 def _judged(
@@ -107,7 +122,8 @@ def _of_state(found: Diagnosis) -> str:
 
 def _finite(figures: dict[str, Any]) -> dict[str, Any]:
     """The figures with null for what is not finite, as JSON has it."""
-    return {name: value if math.isfinite(value) else None for name, value in figures.items()}
+    kept = {n: v for n, v in figures.items() if v is not None and math.isfinite(v)}
+    return dict.fromkeys(figures) | kept
 
 
 def _first_samples(batches: Callable[[], Iterable[Batch]]) -> torch.Tensor:

@@ -28,6 +28,7 @@ from vaestro.probability.importance_objective import ImportanceConfig, require_w
 from vaestro.probability.objective import ObjectiveConfig
 from vaestro.probability.priors.adversarial import AdversarialConfig, require_weighable
 from vaestro.training.config import TrainingConfig
+from vaestro.training.divisible import require_divisible
 from vaestro.transforms.identity import NoneConfig
 from vaestro.transforms.kinds import TransformConfig
 
@@ -66,6 +67,7 @@ class Recipe(Config):
             require_weighable(self.objective)
         if isinstance(self.objective, ImportanceConfig):
             require_weights(self.model.posterior)
+        require_divisible(self.model, self.objective, self.training.accumulate)
         return self
 
     def to_yaml(self) -> str:

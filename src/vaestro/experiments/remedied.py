@@ -8,14 +8,13 @@ killed at any moment knows which attempt it is in; checkpoints of an earlier one
 import json
 import shutil
 from collections.abc import Sequence
-from copy import deepcopy
 from typing import Any
 
-from vaestro.experiments.assemble import Assembly, assemble
+from vaestro.experiments.assemble import Assembly
 from vaestro.experiments.chosen import fitting
+from vaestro.experiments.circumstances import Circumstances
 from vaestro.experiments.recipe import Recipe, apply
 from vaestro.foundation.files import read_json, sync
-from vaestro.models.build import Guests
 from vaestro.runs.folder import RunFolder
 from vaestro.runs.history import append_record
 from vaestro.training import checkpoints
@@ -59,17 +58,19 @@ LENGTH = "training.epochs="
 
 
 def again(
-    folder: RunFolder, old: Assembly, event: dict[str, Any], edit: str, guests: Guests
+    folder: RunFolder, old: Assembly, event: dict[str, Any], edit: str, given: Circumstances
 ) -> tuple[Assembly, TrainState]:
     """The next attempt: the same data, the recipe with `edit`, from the last good state when the
-    loss was not finite, else from the start."""
-    applied = commit(folder, event, edit, back_to(folder, event))
+    loss was not finite, else from the start. The first process writes that down."""
+    ranks = given.ranks
+    applied = ranks.told(commit(folder, event, edit, back_to(folder, event)) if ranks.first else [])
     kept = {n: t.clone() for n, t in old.vae.transform.state_dict().items()}
     data, recipe = old.material.data, apply(old.recipe, [edit])
-    assembly = assemble(recipe, old.plan, data, kept, deepcopy(guests))
+    assembly = given.assembly(recipe, old.plan, data, kept)
     state = assembly.fresh_state()
     begin(folder, state, applied)
-    folder.update_manifest(**assembly.effective)
+    if ranks.first:
+        folder.update_manifest(**assembly.effective)
     return assembly, state
 
 

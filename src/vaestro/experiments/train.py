@@ -1,22 +1,17 @@
 """Train a recipe into a run folder, or go on with the run that is in it."""
 
-import platform
 import time
 from collections.abc import Callable
-from copy import deepcopy
 from dataclasses import replace
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from vaestro.data.arrays import ArraysConfig
 from vaestro.data.dataset import DataSet
 from vaestro.experiments import remedied
-from vaestro.experiments.assemble import Assembly, assemble
+from vaestro.experiments.assemble import Assembly
 from vaestro.experiments.attempt import Ended, attempt
+from vaestro.experiments.beginning import kept_data, write_beginning
+from vaestro.experiments.circumstances import PLAIN, Circumstances
 from vaestro.experiments.finish import finish
 from vaestro.experiments.forecast import forecast_assembly
 from vaestro.experiments.guests import located, unfilled
@@ -26,15 +21,15 @@ from vaestro.experiments.recipe import (
     read_recipe,
     require_same,
 )
+from vaestro.experiments.threads import threads_settled
+from vaestro.experiments.together import held, require_together
 from vaestro.experiments.watch import Display
 from vaestro.foundation.files import write_json, write_text
 from vaestro.foundation.schedules import depends_on_run_length
-from vaestro.health.forecast.forecast import Forecast
-from vaestro.models.build import NOBODY, Guests
 from vaestro.runs.folder import RunFolder
-from vaestro.runs.lock import locked
 from vaestro.training import checkpoints
 from vaestro.training import plan as planning
+from vaestro.training.distribution.ranks import require_place
 from vaestro.training.state import TrainState, starting
 
 
@@ -43,44 +38,45 @@ def start(
     root: Path,
     display: Display,
     data: DataSet | None = None,
-    guests: Guests = NOBODY,
+    given: Circumstances = PLAIN,
 ) -> dict[str, Any]:
-    """Train `recipe` into the new folder `root`; returns what `vaestro train --json` prints.
+    """Train `recipe` into the new folder `root`; returns what `vaestro train --json` prints, and in
+    processes after the first of several no more than the run and its status.
 
-    `data` stands in for the recipe's data source and is kept in the folder; `guests` are the
-    modules of networks of `kind: given`, trained as they are. Raises UserError before the folder
-    exists, DivergedError or StorageError once it does.
+    `data` stands in for the recipe's data source and is kept in the folder. Raises UserError before
+    the folder exists, DivergedError or StorageError once it does.
     """
-    folder = RunFolder(root)
-    folder.require_free()
+    folder, ranks = RunFolder(root), given.ranks
+    if ranks.first:
+        folder.require_free()
     recipe = located(recipe)
-    plan = planning.choose(recipe.training)
+    plan = ranks.told(planning.choose(recipe.training, ranks.count))
+    require_place(ranks, plan.device)
     with planning.in_force(plan):
-        assembly = assemble(recipe, plan, data, guests=deepcopy(guests))
-        assembly, told = forecast_assembly(assembly, "brief")
+        assembly = given.assembly(recipe, plan, data)
+        assembly = threads_settled(assembly, display.say)
+        assembly, told = forecast_assembly(assembly, "brief", found=given.look(assembly))
         recipe = assembly.recipe
         for line in (told.sentence, *(finding.sentence for finding in told.findings)):
             display.say(line)
-        root.mkdir(parents=True, exist_ok=True)
-        with locked(root):
-            if data is not None:
-                recipe = _kept_data(recipe, data, root)
-            write_beginning(folder, recipe, assembly, told)
-            return _run(folder, assembly, assembly.fresh_state(), display, guests)
-
-
-def write_beginning(folder: RunFolder, recipe: Recipe, assembly: Assembly, told: Forecast) -> None:
-    """Write what a run's folder holds before its first step; `recipe` as it is kept there."""
-    write_text(folder.recipe, recipe.to_yaml())
-    write_json(folder.forecast, told.as_json())
-    _write_manifest(folder, assembly)
+        require_together(ranks, assembly)
+        with held(root, ranks):
+            if ranks.first:
+                if data is not None:
+                    recipe = kept_data(recipe, data, root)
+                write_beginning(folder, recipe, assembly, told)
+            ranks.told(None)  # the others read what was written
+            return _run(folder, assembly, assembly.fresh_state(), display, given)
 
 
 def resume(
-    root: Path, wanted: Callable[[Recipe], Recipe], display: Display, guests: Guests = NOBODY
+    root: Path,
+    wanted: Callable[[Recipe], Recipe],
+    display: Display,
+    given: Circumstances = PLAIN,
 ) -> dict[str, Any]:
-    """Go on with the run in `root`; `wanted` gives the asked recipe from the stored one, `guests`
-    are modules of the same shapes as those that the run began with.
+    """Go on with the run in `root`; `wanted` gives the asked recipe from the stored one. Modules of
+    one's own have the shapes of those that the run began with.
 
     A finished run is left as it is. Raises RunFolderError, RecipeError or CheckpointError in one
     line when it cannot go on.
@@ -90,27 +86,35 @@ def resume(
     stored = located(read_recipe(folder.recipe), root)
     recipe = as_settled(stored, located(wanted(stored)))
     require_same(stored, recipe)
-    with locked(root):
+    with held(root, given.ranks):
         summary = folder.read_summary()
         done = summary is not None and summary["status"] in ("finished", "stopped_early")
         if done and summary is not None and recipe.training.epochs == stored.training.epochs:
             display.say(f"the run in {root} is finished; nothing to do")
             return summary | {"run": str(root)}
-        return _go_on(folder, stored, recipe, display, guests)
+        return _go_on(folder, stored, recipe, display, given)
 
 
 def _go_on(
-    folder: RunFolder, stored: Recipe, recipe: Recipe, display: Display, guests: Guests
+    folder: RunFolder,
+    stored: Recipe,
+    recipe: Recipe,
+    display: Display,
+    given: Circumstances,
 ) -> dict[str, Any]:
+    ranks = given.ranks
     applied = remedied.entries(folder)
     asked, recipe = recipe, remedied.changed(recipe, applied)
-    if applied:
+    if applied and ranks.first:
         remedied.drop_stale(folder, len(applied), applied[-1]["from"])
+    ranks.told(None)  # the others see the checkpoints that are left
     found = checkpoints.newest(folder.checkpoints, display.say)
     if found is None:
-        plan, warnings = planning.choose(recipe.training), [_without_checkpoint(applied)]
+        plan = ranks.told(planning.choose(recipe.training, ranks.count))
+        warnings = [_without_checkpoint(applied)]
     else:
-        plan, warnings = planning.resumed(found[1]["plan"], recipe.training)
+        plan, warnings = planning.resumed(found[1]["plan"], recipe.training, ranks.count)
+    require_place(ranks, plan.device)
     if recipe.training.epochs != stored.training.epochs and depends_on_run_length(recipe):
         warnings.append(
             "a schedule is a fraction of the run, so this longer run differs from one that was "
@@ -120,20 +124,24 @@ def _go_on(
         display.say(warning)
     with planning.in_force(plan):
         if found is None:
-            assembly = assemble(recipe, plan, guests=deepcopy(guests))
+            assembly = given.assembly(recipe, plan)
+            assembly = threads_settled(assembly, display.say)
         else:
             kept = starting("module/transform.", found[0])
-            assembly = assemble(unfilled(recipe), plan, kept=kept, guests=deepcopy(guests))
+            assembly = given.assembly(unfilled(recipe), plan, kept=kept)
             assembly = replace(assembly, recipe=recipe)
         state = assembly.fresh_state()
         if found is not None:
             state.load(found[0], found[1]["numbers"])
         elif applied:
             remedied.begin(folder, state, applied)
-        folder.diagnosis.unlink(missing_ok=True)  # it is about the run as it was
-        write_text(folder.recipe, asked.to_yaml())
-        folder.update_manifest(plan=plan.describe(), status="running", **assembly.effective)
-        return _run(folder, assembly, state, display, guests)
+        require_together(ranks, assembly)
+        if ranks.first:
+            folder.diagnosis.unlink(missing_ok=True)  # it is about the run as it was
+            write_text(folder.recipe, asked.to_yaml())
+            described = assembly.plan.describe()
+            folder.update_manifest(plan=described, status="running", **assembly.effective)
+        return _run(folder, assembly, state, display, given)
 
 
 def _without_checkpoint(applied: list[remedied.Entry]) -> str:
@@ -142,19 +150,25 @@ def _without_checkpoint(applied: list[remedied.Entry]) -> str:
 
 
 def _run(
-    folder: RunFolder, assembly: Assembly, state: TrainState, display: Display, guests: Guests
+    folder: RunFolder,
+    assembly: Assembly,
+    state: TrainState,
+    display: Display,
+    given: Circumstances,
 ) -> dict[str, Any]:
     """Train to the end, remedied where the recipe says so, and write what the end writes."""
-    began, trained = time.monotonic(), 0
+    began, trained, ranks = time.monotonic(), 0, given.ranks
     while True:
         first = state.step
-        ended = attempt(folder, assembly, state, display)
+        ended = attempt(folder, assembly, state, display, given)
         trained += (state.step - first) * assembly.recipe.training.batch_size
-        edit = remedied.edit_for(folder, assembly.recipe, ended.event)
+        edit = ranks.told(remedied.edit_for(folder, assembly.recipe, ended.event))
         if ended.event is None or edit is None:
             break
-        assembly, state = remedied.again(folder, assembly, ended.event, edit, guests)
+        assembly, state = remedied.again(folder, assembly, ended.event, edit, given)
         display.say(f"going on from step {state.step:,} with --set '{edit}'")
+    if not ranks.first:
+        return {"run": str(folder.root), "status": ended.status}
     seconds = time.monotonic() - began
     return write_end(folder, assembly, state, ended, display, seconds, trained)
 
@@ -180,51 +194,3 @@ def write_end(
     write_json(folder.summary, summary)
     folder.update_manifest(status=ended.status)
     return summary
-
-
-def _kept_data(recipe: Recipe, data: DataSet, root: Path) -> Recipe:
-    """Data from Python are kept in the run folder, so that it can resume and evaluate alone."""
-    path = root / "data.npz"
-    data.write(path)
-    source = ArraysConfig.parse(
-        {
-            "path": str(path.resolve()),
-            "key": "values",
-            "labels_key": None if data.labels is None else "labels",
-            "covariate_keys": list(data.covariates),
-            "layout": f"{data.spec.domain}s",
-            "values": data.spec.values,
-        }
-    )
-    return recipe.model_copy(update={"data": source})
-
-
-def _write_manifest(folder: RunFolder, assembly: Assembly) -> None:
-    recipe, material, vae = assembly.recipe, assembly.material, assembly.vae
-    spec = material.data.spec
-    parameters = sum(p.numel() for p in vae.parameters())
-    folder.update_manifest(
-        vaestro=version("vaestro"),
-        torch=torch.__version__,
-        python=platform.python_version(),
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        status="running",
-        name=recipe.name,
-        data={
-            "name": material.data.name,
-            "samples": len(material.data.values),
-            "domain": spec.domain,
-            "shape": list(spec.shape),
-            "elements": spec.elements,
-            "values": spec.values,
-            "labels": None if spec.label_names is None else list(spec.label_names),
-            "covariates": list(material.data.covariates),
-            "notes": list(material.data.notes),
-            **{name: len(material.split.of(name)) for name in ("train", "validation", "test")},
-        },
-        transform=material.transform.facts(),
-        parameters=parameters,
-        compression=material.spec.elements / vae.latent,
-        **assembly.effective,
-        plan=assembly.plan.describe(),
-    )

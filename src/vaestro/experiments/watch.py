@@ -68,6 +68,29 @@ class Keeper:
             write_snapshot(self.folder.snapshots / f"epoch-{epoch:04d}.npz", self.assembly)
 
 
+class Bystander:
+    """The loop's watcher, and the display, of a process beside the first: it shows and keeps
+    nothing."""
+
+    def started(self, assembly: Assembly, step: int) -> None:
+        """Nothing."""
+
+    def stepped(self, step: int) -> None:
+        """Nothing."""
+
+    def recorded(self, record: dict[str, Any]) -> None:
+        """Nothing."""
+
+    def noticed(self, event: dict[str, Any]) -> None:
+        """Nothing."""
+
+    def validated(self, state: TrainState, epoch: int) -> None:
+        """Nothing."""
+
+    def say(self, text: str) -> None:
+        """Nothing."""
+
+
 def monitor_of(assembly: Assembly, seen: Foreseen = NOTHING) -> RunMonitor | None:
     """The monitor that the recipe asks for; `seen`: what the run's forecast knows."""
     training = assembly.recipe.training

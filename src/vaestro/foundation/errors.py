@@ -6,7 +6,7 @@ VaestroError
 │   ├── DataError        a data file or array
 │   ├── RunFolderError   a run folder that is missing, occupied or incomplete
 │   └── CheckpointError  a checkpoint that is damaged or does not fit
-├── StorageError         the disk refused a write: exit code 1
+├── StorageError         the disk or a database refuses, workers die: exit code 1
 └── DivergedError        a loss or gradient became non-finite: exit code 1
 """
 
@@ -36,7 +36,8 @@ class CheckpointError(UserError):
 
 
 class StorageError(VaestroError):
-    """The disk is full or refuses a write; what was there before still stands."""
+    """The disk or a database refuses to work, or workers die one after the other; what was there
+    before still stands."""
 
 
 class DivergedError(VaestroError):

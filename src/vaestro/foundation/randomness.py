@@ -25,6 +25,9 @@ class Stream(StrEnum):
     PICTURES = "pictures"
     DATA = "data"
     AUGMENTATION = "augmentation"
+    SWEEP = "sweep"
+    PRIORS = "priors"
+    DIFFUSION = "diffusion"
 
 
 def derive_seed(seed: int, stream: Stream, *counters: int) -> int:

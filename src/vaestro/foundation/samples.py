@@ -153,3 +153,11 @@ class Batch(NamedTuple):
     def truth(self) -> Tensor:
         """The samples in natural units (B, *)."""
         return self.x if self.natural is None else self.natural
+
+    def rows(self, start: int, stop: int) -> "Batch":
+        """The samples from `start` to before `stop`, as views."""
+        label, natural, covariates = (
+            None if column is None else column[start:stop]
+            for column in (self.label, self.natural, self.covariates)
+        )
+        return Batch(self.x[start:stop], label, self.indices[start:stop], natural, covariates)

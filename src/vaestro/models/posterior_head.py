@@ -9,7 +9,7 @@ from math import prod
 import torch
 from torch import Tensor, nn
 
-from vaestro.networks.body import Shape
+from vaestro.networks.body import Shape, joined
 from vaestro.networks.foreign import PassThroughHead, noise_scale
 from vaestro.networks.initialise import initialise, initialise_head
 from vaestro.probability.posterior import DeterministicConfig, GaussianConfig, Posterior
@@ -100,7 +100,7 @@ class PosteriorHead(nn.Module):
     def forward(self, features: tuple[Tensor, ...]) -> Posterior:
         """The posterior of each sample, in at least 32 bits: its exp and KL need the range."""
         parts = [level(x) for level, x in zip(self.levels, features, strict=True)]
-        mean, *scale = (_wide(torch.cat(column, dim=1)) for column in zip(*parts, strict=True))
+        mean, *scale = (_wide(joined(column)) for column in zip(*parts, strict=True))
         if isinstance(self.config, DeterministicConfig):
             return Posterior(mean, None)
         return Posterior(mean, self.config.scale.log_variance(scale[0]))

@@ -5,6 +5,7 @@ sample's axes. A *level* is one place from which information goes over to the de
 bottleneck first, then the skips of a network that has some.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 import torch
@@ -69,6 +70,12 @@ class Decoder(Protocol):
 
     def start_at(self, outputs: Tensor) -> None:
         """Set the head's bias so that the decoder's output starts near `outputs` (P, *)."""
+
+
+def joined(levels: Sequence[Tensor]) -> Tensor:
+    """The numbers of every level (B, K of the level) beside each other, (B, K); those of one level
+    are not copied."""
+    return levels[0] if len(levels) == 1 else torch.cat(list(levels), dim=1)
 
 
 def require_one_level(latents: tuple[Shape, ...]) -> Shape:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from vaestro.foundation.config import Widths
-from vaestro.networks.body import Conditioning, Shape
+from vaestro.networks.body import Conditioning, Shape, joined
 from vaestro.networks.initialise import OUTPUT_GAIN, initialise, initialise_head
 from vaestro.networks.layers import Block, Chain, LayerConfig
 
@@ -85,7 +85,7 @@ class DenseDecoder(nn.Module):
 
     def forward(self, latents: tuple[Tensor, ...], condition: Tensor | None = None) -> Tensor:
         """Every level's latents, flattened and joined; returns (B, P, *)."""
-        z = torch.cat([level.flatten(1) for level in latents], dim=1)
+        z = joined([level.flatten(1) for level in latents])
         body = self.body(self.conditioning.join(z, condition), condition)
         outputs: Tensor = self.head(body).unflatten(1, self.shape)
         return outputs

@@ -25,6 +25,7 @@ from vaestro.networks.explicit_place import Place, Side
 from vaestro.networks.explicit_steps import linear, run, shape_after, step
 from vaestro.networks.initialise import OUTPUT_GAIN, Initialisation, initialise, initialise_head
 from vaestro.networks.layers import Block, activation
+from vaestro.networks.recomputing import Recomputing
 
 
 class LayersConfig(Config):
@@ -44,7 +45,7 @@ class LayersConfig(Config):
     output_activation: Literal["none", "relu"] = "none"
 
 
-class Steps(nn.Module):
+class Steps(Recomputing):
     """Hidden layers one after another. `shapes`: what arrives, then what leaves each layer."""
 
     def __init__(
@@ -65,9 +66,7 @@ class Steps(nn.Module):
 
     def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         """(B, *) -> (B, *')."""
-        for module in self.steps:
-            x = run(module, x, condition)
-        return x
+        return self.passed([partial(run, module) for module in self.steps], x, condition)
 
 
 def _require_blocks(parts: nn.Module, conditioning: Conditioning, side: str) -> None:

@@ -25,9 +25,9 @@ from vaestro.networks.explicit_layers import (
 )
 from vaestro.networks.explicit_place import Place, shown
 from vaestro.networks.layers import Block, normalisation
+from vaestro.networks.one_place import CONVOLUTIONS
 from vaestro.networks.resizing import Axes, Crop, Pad, Pool, Upsample
 
-_CONVOLUTIONS: dict[int, Any] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 _TRANSPOSED: dict[int, Any] = {1: nn.ConvTranspose1d, 2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
 
 
@@ -72,7 +72,7 @@ def _convolution(place: Place, layer: ConvolutionLayer, channels: int) -> Linear
         )
     inside = before == after and layer.padding_mode == "zeros"
     pad = None if inside or not any(after) else Pad(layer.padding_mode, before, after)
-    make = _CONVOLUTIONS[len(kernel)]
+    make = CONVOLUTIONS[len(kernel)]
     padding = before if inside else 0
     return Linear(pad, make(place.shape[0], channels, kernel, stride, padding), channels)
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from vaestro.foundation.config import Config
 from vaestro.networks.dropout import Dropout
 from vaestro.networks.initialise import Initialisation
+from vaestro.networks.recomputing import Recomputing
 
 Activation = Literal["none", "relu", "leaky-relu", "elu", "silu", "gelu", "tanh"]
 Normalisation = Literal["none", "batch", "group"]
@@ -115,7 +116,7 @@ def _sequence(*parts: nn.Module | None) -> nn.Sequential:
     return nn.Sequential(*(part for part in parts if part is not None))
 
 
-class Chain(nn.Module):
+class Chain(Recomputing):
     """Blocks one after another, each given the condition."""
 
     def __init__(self, blocks: list[Block]) -> None:
@@ -127,6 +128,4 @@ class Chain(nn.Module):
 
     def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         """(B, C, *) -> (B, C', *')."""
-        for block in self.blocks:
-            x = block(x, condition)
-        return x
+        return self.passed(list(self.blocks), x, condition)

@@ -19,9 +19,8 @@ from vaestro.foundation.errors import RecipeError
 from vaestro.networks.body import Conditioning, Shape, require_same_grid
 from vaestro.networks.dense import dense_chain
 from vaestro.networks.layers import Block, Chain, LayerConfig
+from vaestro.networks.one_place import CONVOLUTIONS
 
-CONVOLUTIONS: dict[int, Any] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
-"""The convolution by its number of spatial axes."""
 _TRANSPOSED: dict[int, Any] = {1: nn.ConvTranspose1d, 2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
 
 

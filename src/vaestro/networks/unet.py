@@ -22,10 +22,9 @@ from vaestro.foundation.errors import RecipeError
 from vaestro.networks.body import Conditioning, Shape
 from vaestro.networks.dense import dense_chain
 from vaestro.networks.initialise import OUTPUT_GAIN, initialise, initialise_head
-from vaestro.networks.layers import Block, Chain
+from vaestro.networks.layers import Chain
+from vaestro.networks.rise import Rise
 from vaestro.networks.stages import (
-    CONVOLUTIONS,
-    StageConfig,
     downward,
     entry,
     grid_sizes,
@@ -112,7 +111,7 @@ class UnetDecoder(nn.Module):
         joined = [skips.get(halvings, 0) for halvings in range(len(sizes) - 2, 0, -1)]
         steps = list(pairwise(sizes))
         self.stages = nn.ModuleList(
-            _Rise(config, a, b, step, skip, conditioning.filmed)
+            Rise(config, a, b, step, skip, conditioning.filmed)
             for (a, b), step, skip in zip(
                 pairwise(config.channels), steps[:-1], joined, strict=True
             )
@@ -134,41 +133,6 @@ class UnetDecoder(nn.Module):
     def start_at(self, outputs: Tensor) -> None:
         """The head's bias, one number a channel, becomes the mean of `outputs` (P, C, *) over *."""
         start_channels_at(self.head, outputs)
-
-
-class _Rise(nn.Module):
-    """One stage of the decoder: up to the next grid, its skip joined if it has one, blocks."""
-
-    def __init__(
-        self,
-        config: StageConfig,
-        inputs: int,
-        channels: int,
-        step: tuple[Shape, ...],
-        skip: int,
-        film: int,
-    ) -> None:
-        super().__init__()
-        dimensions = len(step[0])
-        up = upward(config, inputs, channels, step)
-        self.up = Block(up, config, channels, dimensions, same_shape=False, film=film)
-        self.join = _joined(config, channels, skip, dimensions, film) if skip else None
-        self.same = Chain(same(config, channels, dimensions, film))
-
-    def forward(self, x: Tensor, skip: Tensor | None, condition: Tensor | None) -> Tensor:
-        """x: (B, C, *small), skip: (B, S, *large) or None; returns (B, C', *large)."""
-        x = self.up(x, condition)
-        if self.join is not None:
-            assert skip is not None, "a stage with a skip needs its latents"
-            x = self.join(torch.cat([x, skip], dim=1), condition)
-        grid: Tensor = self.same(x, condition)
-        return grid
-
-
-def _joined(config: StageConfig, channels: int, skip: int, dimensions: int, film: int) -> Block:
-    """The convolution from a grid with its skip's latents back to `channels`."""
-    layer = CONVOLUTIONS[dimensions](channels + skip, channels, config.kernel, padding="same")
-    return Block(layer, config, channels, dimensions, same_shape=False, film=film)
 
 
 def _require_same_skips(

@@ -24,4 +24,5 @@ def compress(value: Tensor, low: float, high: float) -> Tensor:
     inside = value.clamp(low, high)
     # At a bound, clamp passes the whole gradient and abs(0) none: no branch counts twice.
     excess = value - inside
-    return inside + torch.sign(excess) * torch.log1p(excess.abs())
+    # A sign has no gradient: detached, none is computed for it.
+    return inside + torch.sign(excess.detach()) * torch.log1p(excess.abs())

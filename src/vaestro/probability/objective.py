@@ -12,7 +12,7 @@ from torch import Tensor
 from vaestro.foundation.config import Config
 from vaestro.foundation.schedules import Constant, Horizon
 from vaestro.probability import beta as weighting
-from vaestro.probability.beta import BetaConfig, BetaState
+from vaestro.probability.beta import BetaConfig, BetaState, Capacity
 from vaestro.probability.reduction import Reduction, Weights, effective_beta, weights
 
 
@@ -115,6 +115,12 @@ class Objective:
     ) -> Terms:
         """The terms from a mean data term (scalar) and the mean KL per dimension (K,)."""
         return combined(data_term, per_dimension, self.balance(beta, step))
+
+    @property
+    def additive(self) -> bool:
+        """Whether the loss of a batch is the mean of its samples' losses: no free bits and no
+        capacity, which look at the batch's mean KL."""
+        return not self.config.free_bits and not isinstance(self.config.beta, Capacity)
 
     def balance(self, beta: float | Tensor, step: int | None) -> Balance:
         """What combines the terms at `step` (None: at the end of every schedule)."""

@@ -25,6 +25,7 @@ class RunFolder:
         self.model = root / "model"
         self.snapshots = root / "snapshots"
         self.pictures = root / "pictures"
+        self.features = root / "features"
         self.report = root / "report.html"
 
     def require_run(self) -> None:

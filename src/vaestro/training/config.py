@@ -1,8 +1,8 @@
 """The training part of a recipe."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from vaestro.foundation.config import ByKind, Config
 from vaestro.foundation.schedules import Constant, Schedule
@@ -99,15 +99,21 @@ MonitorConfig = Annotated[
 class TrainingConfig(Config):
     """How long, how fast, on what. Times in epochs unless a field says steps or seconds.
 
+    `accumulate` processes each batch in so many parts, for memory; a step is the same to rounding.
+    `activation_checkpointing` computes the layers once more for the gradient instead of holding
+    what they were given: less memory, more time, the same bits.
     `log_steps` writes training records every so many steps (null: once an epoch);
     `validate_epochs` validates every so many epochs; a checkpoint is written every
     `checkpoint_steps` steps (null: none by steps) and every `checkpoint_seconds` seconds.
-    `threads` null takes what torch finds; `ema` is the decay of the averaged weights (0: none).
+    `threads` null takes what torch finds, `auto` the fastest number by trial, where the run is long
+    enough: the clock then decides the last bits, which is why it is not the default.
+    `ema` is the decay of the averaged weights (0: none).
     `monitor` watches the run: off, warn, stop or remedy.
     """
 
     epochs: int = Field(default=30, ge=1)
     batch_size: int = Field(default=128, ge=1)
+    accumulate: int = Field(default=1, ge=1)
     optimiser: OptimiserConfig = AdamConfig()
     learning_rate: Schedule = Constant(value=1e-3)
     weight_decay: Schedule = Constant(value=0.0)
@@ -124,5 +130,20 @@ class TrainingConfig(Config):
     precision: Literal["fp32", "bf16", "fp64"] = "fp32"
     compile: bool = False
     channels_last: bool = False
-    threads: Annotated[int, Field(ge=1)] | None = None
+    activation_checkpointing: bool = False
+    threads: Annotated[int, Field(ge=1)] | Literal["auto"] | None = None
     deterministic: bool = False
+
+    @model_validator(mode="after")
+    def _fitting(self) -> Self:
+        if self.accumulate > self.batch_size:
+            raise ValueError(
+                f"accumulate={self.accumulate} makes as many parts of each batch, and batch_size="
+                f"{self.batch_size} has no more samples; give accumulate at most {self.batch_size}"
+            )
+        if self.activation_checkpointing and self.compile:
+            raise ValueError(
+                "compile=true plans by itself what is held for the gradient, and "
+                "activation_checkpointing=true would too; give one of them as false"
+            )
+        return self

@@ -56,10 +56,27 @@ class ElboTask:
         """beta at `step`."""
         return self.objective.beta_at(control, step)
 
-    def terms(self, batch: Batch, control: BetaState, step: int) -> Terms:
-        """One stochastic estimate of the objective on `batch`."""
-        result = self._pass(batch, Stream.POSTERIOR, step)
+    def terms(
+        self, batch: Batch, control: BetaState, step: int, rows: slice | None = None
+    ) -> Terms:
+        """One stochastic estimate of the objective on `batch`, or on some of its `rows` with the
+        noise that they have in the whole."""
+        result = self._pass(batch, Stream.POSTERIOR, step, rows)
         return self._terms(result, self.balance(control, step))
+
+    @property
+    def additive(self) -> bool:
+        """Whether a batch's loss is the mean of its samples' losses."""
+        return self.objective.additive
+
+    def whole(self, means: Terms, control: BetaState, step: int) -> Terms:
+        """The terms of a batch, from the means over it of the terms of its parts."""
+        if self.additive:
+            return means  # its loss is one too, that of a prior's critic included
+        at = self.balance(control, step)
+        terms = combined(means.data_term, means.kl_per_dimension, at)
+        label = means.label_term
+        return terms if label is None else self._labelled(terms, label, at)
 
     def balance(self, control: BetaState, step: int) -> Balance:
         """What combines the terms at `step`."""
@@ -117,8 +134,9 @@ class ElboTask:
         """
         log_likelihood = result.log_likelihood + vae.beside(batch)
         mean = vae.likelihood.mean(vae.decode(result.posterior.mean, batch.given))
-        errors = (batch.truth - vae.transform.invert(mean), batch.x - mean)
-        sums = [error.double().square().mean() * len(error) for error in errors]
+        sums = [_squared_error(batch.truth, vae.transform.invert(mean))]
+        same = vae.transform.is_identity  # natural units are those of model space
+        sums.append(sums[0] if same else _squared_error(batch.x, mean))
         inside = (result.log_likelihood - vae.transform.log_det).double().sum()
         label = () if result.label_nats is None else (result.label_nats.double().sum(),)
         other = torch.stack([*sums, inside])
@@ -143,12 +161,20 @@ class ElboTask:
             figures["model_space_data_term"] = -float(other[2])
         return figures
 
-    def _pass(self, batch: Batch, stream: Stream, counter: int) -> Pass:
+    def _pass(self, batch: Batch, stream: Stream, counter: int, rows: slice | None = None) -> Pass:
         """Forward with the noise of (stream, counter), under the plan's precision."""
         noise = self.noise(batch.x, stream, counter)
+        if rows is not None:
+            batch, noise = batch.rows(rows.start, rows.stop), noise[rows]
         half = self.plan.precision == "bf16"
         with torch.autocast(batch.x.device.type, torch.bfloat16, enabled=half):
             kept = self.kept.get(stream)
             features = None if kept is None else kept.of(self.vae, batch)
             result: Pass = self._forward(batch.x, noise, batch.given, features)
         return result
+
+
+def _squared_error(x: Tensor, mean: Tensor) -> Tensor:
+    """The squared error per element of x: (B, *), summed over the batch, in 64 bits."""
+    error = x - mean
+    return error.double().square().mean() * len(error)

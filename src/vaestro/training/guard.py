@@ -12,7 +12,7 @@ from vaestro.foundation.randomness import seed_layers
 from vaestro.foundation.samples import Batch
 from vaestro.probability.beta import BetaState
 from vaestro.probability.objective import Terms
-from vaestro.training.task import Task
+from vaestro.training.accumulation import Parts
 
 
 def gradient_norm(gradients: list[Tensor]) -> Tensor:
@@ -31,10 +31,12 @@ def buffers_of(module: nn.Module) -> list[Tensor]:
 
 
 def explain(
-    task: Task, batch: Batch, control: BetaState, step: int, seed: int, terms: Terms
+    parts: Parts, batch: Batch, control: BetaState, step: int, seed: int, terms: Terms
 ) -> DivergedError:
     """The error that names the first bad tensor of this step, found by running it once more."""
-    where = _bad_input(task.module, batch) or _first_bad_layer(task, batch, control, step, seed)
+    module = parts.task.module
+    found = _bad_input(module, batch) or _first_bad_layer(parts, batch, control, step, seed)
+    where = parts.company.first_found(found) or "a sum of gradients that overflows"
     term = next(
         (name for name in ("data_term", "prior_term") if not _finite(getattr(terms, name))),
         "loss" if not _finite(terms.loss) else "gradient",
@@ -61,8 +63,11 @@ def _bad_input(module: nn.Module, batch: Batch) -> str | None:
     return None
 
 
-def _first_bad_layer(task: Task, batch: Batch, control: BetaState, step: int, seed: int) -> str:
-    """The first layer whose output is bad going forward, else whose gradient is bad going back."""
+def _first_bad_layer(
+    parts: Parts, batch: Batch, control: BetaState, step: int, seed: int
+) -> str | None:
+    """The first layer whose output is bad going forward, else whose gradient is bad going back;
+    None where neither is in the rows of this process."""
     bad: list[str] = []
 
     def watch(name: str, module: nn.Module) -> torch.utils.hooks.RemovableHandle:
@@ -72,25 +77,35 @@ def _first_bad_layer(task: Task, batch: Batch, control: BetaState, step: int, se
 
         return module.register_forward_hook(look)
 
-    leaves = [(n, m) for n, m in task.module.named_modules() if not list(m.children())]
+    module = parts.task.module
+    leaves = [(n, m) for n, m in module.named_modules() if not list(m.children())]
     handles = [watch(name, module) for name, module in leaves]
     seed_layers(seed, step, batch.x.device)
+    where: str | None = None
     try:
-        terms = task.terms(batch, control, step)
+        for _, terms in parts.each(batch, control, step):
+            where = _fault_of(module, bad, terms.loss)
+            if where is not None:
+                break
     finally:
         for handle in handles:
             handle.remove()
+    return where
+
+
+def _fault_of(module: nn.Module, bad: list[str], loss: Tensor) -> str | None:
+    """What is wrong in one part of the batch, whose `bad` layers are known; None for nothing."""
     if bad:
         return f"the output of layer {bad[0]}"
-    if not _finite(terms.loss):
+    if not _finite(loss):
         return "the likelihood or the KL (every layer's output is finite)"
-    return _first_bad_gradient(task.module, terms.loss)
+    return _first_bad_gradient(module, loss)
 
 
-def _first_bad_gradient(module: nn.Module, loss: Tensor) -> str:
+def _first_bad_gradient(module: nn.Module, loss: Tensor) -> str | None:
     named = [(n, p) for n, p in module.named_parameters() if p.requires_grad]
     gradients = torch.autograd.grad(loss, [p for _, p in named], allow_unused=True)
     for (name, _), gradient in zip(reversed(named), reversed(gradients), strict=True):
         if gradient is not None and not _finite(gradient):
             return f"the gradient of {name}"
-    return "a sum of gradients that overflows"
+    return None

@@ -46,9 +46,21 @@ class ImportanceTask:
         """1"""
         return self.elbo.weight(control, step)
 
-    def terms(self, batch: Batch, control: BetaState, step: int) -> Terms:
-        """One stochastic estimate of the bound on `batch`, and of the terms of the ELBO."""
-        return importance_terms(*self._pass(batch, Stream.POSTERIOR, step))
+    def terms(
+        self, batch: Batch, control: BetaState, step: int, rows: slice | None = None
+    ) -> Terms:
+        """One stochastic estimate of the bound on `batch`, and of the terms of the ELBO; or on some
+        of its `rows` with the noise that they have in the whole."""
+        return importance_terms(*self._pass(batch, Stream.POSTERIOR, step, rows))
+
+    @property
+    def additive(self) -> bool:
+        """Yes: a batch's bound is the mean of its samples' bounds."""
+        return True
+
+    def whole(self, means: Terms, control: BetaState, step: int) -> Terms:
+        """The terms of a batch: the means over it of the terms of its parts."""
+        return means
 
     def balance(self, control: BetaState, step: int) -> Balance:
         """The unweighted one."""
@@ -85,10 +97,14 @@ class ImportanceTask:
             bounds.append((bound + self.elbo.vae.beside(batch)).double().cpu())
             yield batch
 
-    def _pass(self, batch: Batch, stream: Stream, counter: int) -> ImportancePass:
+    def _pass(
+        self, batch: Batch, stream: Stream, counter: int, rows: slice | None = None
+    ) -> ImportancePass:
         """S draws for each sample with the noise of (stream, counter), in the plan's precision."""
+        noise = self.noise(batch.x, stream, counter)
+        if rows is not None:
+            batch, noise = batch.rows(rows.start, rows.stop), noise[:, rows]
         x, vae = batch.x, self.elbo.vae
-        noise = self.noise(x, stream, counter)
         half = self.elbo.plan.precision == "bf16"
         with torch.autocast(x.device.type, torch.bfloat16, enabled=half):
             return self._forward(vae, x, noise, batch.given)

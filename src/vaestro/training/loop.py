@@ -19,13 +19,15 @@ from vaestro.foundation.schedules import Horizon
 from vaestro.runs.history import History
 from vaestro.training import checkpoints
 from vaestro.training.config import EarlyStoppingConfig, TrainingConfig
+from vaestro.training.distribution.company import Company
+from vaestro.training.distribution.ranks import ALONE, Ranks
 from vaestro.training.interruption import interruption
 from vaestro.training.plan import Plan
 from vaestro.training.record import figures_of
 from vaestro.training.state import TrainState
 from vaestro.training.step import Stepper
 from vaestro.training.task import Task
-from vaestro.training.watching import Monitor, Notice, Watcher
+from vaestro.training.watching import Judge, Monitor, Notice, Watcher
 
 Status = Literal["finished", "stopped_early", "interrupted", "remedied"]
 """`remedied`: the monitor asked for the run to begin again with a remedy applied."""
@@ -45,7 +47,9 @@ class Batches(Protocol):
 
 @dataclass
 class Loop:
-    """One run's engine. `validation` yields the validation batches anew at each call."""
+    """One run's engine. `validation` yields the validation batches anew at each call; `judge` knows
+    the run as number 0; `ranks`: the processes that train together, of which the first alone writes
+    checkpoints."""
 
     task: Task
     batches: Batches
@@ -59,6 +63,8 @@ class Loop:
     events: History
     watcher: Watcher
     monitor: Monitor | None = None
+    judge: Judge | None = None
+    ranks: Ranks = ALONE
     ending: Notice | None = field(default=None, init=False)
     _saved_at: float = field(default=0.0, init=False)
     _saved_step: int | None = field(default=None, init=False)
@@ -69,11 +75,12 @@ class Loop:
 
         Raises DivergedError (after saving the last good state) and StorageError.
         """
-        stepper = Stepper(self.task, self.config, self.horizon, self.seed)
+        company = Company(self.ranks, self.task.module, self.config.batch_size)
+        stepper = Stepper(self.task, self.config, self.horizon, self.seed, company)
         with interruption() as asked:
             self.begin(state)
             while self.goes_on(state):
-                if asked.is_set():
+                if company.stops(asked.is_set()):
                     self.save(state)
                     return "interrupted"
                 self._step(stepper, state)
@@ -150,11 +157,17 @@ class Loop:
                 watch_best(state, self.config.early_stopping, figures)
             if self.monitor:
                 self._notice(state, self.monitor.validated(state, figures))
+            self._judged(state, figures)
             self.watcher.validated(state, state.step // self.horizon.steps_per_epoch)
             self.task.module.train()
         if self.monitor and self.monitor.good(state):
-            self._sync()
-            checkpoints.save(self.folder / GOOD, state, self.plan.describe())
+            self._checkpoint(self.folder / GOOD, state)
+
+    def _judged(self, state: TrainState, figures: dict[str, Any]) -> None:
+        """End the run where its judge says so."""
+        epoch = state.step // self.horizon.steps_per_epoch
+        if self.judge and state.step > 0 and self.judge.leaving(epoch, {0: figures}):
+            state.stopped = True
 
     def _record(self, state: TrainState, figures: dict[str, Any]) -> None:
         epoch = -(-state.step // self.horizon.steps_per_epoch)
@@ -178,10 +191,13 @@ class Loop:
                 self.ending = Notice(event, act)
                 return
 
-    def _sync(self) -> None:
-        """History and events to the disk: a checkpoint counts no bytes that are not there."""
-        self.history.sync()
-        self.events.sync()
+    def _checkpoint(self, folder: Path, state: TrainState) -> None:
+        """Write a checkpoint into `folder`; first history and events to the disk, since it counts
+        no bytes that are not there."""
+        if self.ranks.first:
+            self.history.sync()
+            self.events.sync()
+            checkpoints.save(folder, state, self.plan.describe())
 
     def _checkpoint_due(self, state: TrainState) -> bool:
         every = self.config.checkpoint_steps
@@ -192,8 +208,7 @@ class Loop:
         """Write a checkpoint, unless that of this step is there."""
         if state.step == self._saved_step:
             return  # nothing changed since: a whole checkpoint is never put at risk
-        self._sync()
-        checkpoints.save(self.folder, state, self.plan.describe())
+        self._checkpoint(self.folder, state)
         self._saved_at, self._saved_step = time.monotonic(), state.step
 
 

@@ -14,7 +14,8 @@ from vaestro.training.config import TrainingConfig
 
 @dataclass(frozen=True)
 class Plan:
-    """Device, threads, precision, compile mode and memory format. Equal plans give equal bits."""
+    """Device, threads, precision, compile mode, memory format, and how many processes (`ranks`)
+    share each batch. Equal plans give equal bits."""
 
     device: str
     threads: int
@@ -22,6 +23,7 @@ class Plan:
     compile: bool
     memory_format: str
     deterministic: bool
+    ranks: int = 1
 
     @property
     def dtype(self) -> torch.dtype:
@@ -41,8 +43,8 @@ def available(device: str) -> bool:
     return kind == "cpu" or (kind == "mps" and torch.backends.mps.is_available())
 
 
-def choose(config: TrainingConfig) -> Plan:
-    """The plan for a new run on this machine.
+def choose(config: TrainingConfig, ranks: int = 1) -> Plan:
+    """The plan for a new run on this machine, and on `ranks` processes like this one.
 
     Raises RecipeError when the recipe names a device that is not here.
     """
@@ -56,18 +58,28 @@ def choose(config: TrainingConfig) -> Plan:
         )
     return Plan(
         device=device,
-        threads=config.threads or torch.get_num_threads(),
+        threads=config.threads if isinstance(config.threads, int) else torch.get_num_threads(),
         precision=config.precision,
         compile=config.compile,
         memory_format="channels_last" if config.channels_last else "contiguous",
         deterministic=config.deterministic,
+        ranks=ranks,
     )
 
 
-def resumed(stored: dict[str, Any], config: TrainingConfig) -> tuple[Plan, list[str]]:
-    """The stored plan where this machine can follow it, and one line for each part it cannot."""
-    plan = Plan(**stored)
+def resumed(
+    stored: dict[str, Any], config: TrainingConfig, ranks: int = 1
+) -> tuple[Plan, list[str]]:
+    """The stored plan on `ranks` processes, where this machine can follow it, and one line for each
+    part it cannot."""
+    plan = Plan(**{**stored, "ranks": ranks})
     warnings: list[str] = []
+    before = stored.get("ranks", 1)
+    if ranks != before:
+        warnings.append(
+            f"the run had {before} process{'es' * (before > 1)} and goes on with {ranks}: its "
+            "numbers will differ in the last digits"
+        )
     if not available(plan.device):
         here = choose(config.model_copy(update={"device": "auto"})).device
         warnings.append(

@@ -1,5 +1,7 @@
 """One training step: forward, backward, guard, update. A pure function of state and batch."""
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -7,7 +9,10 @@ from vaestro.foundation.randomness import seed_layers
 from vaestro.foundation.samples import Batch
 from vaestro.foundation.schedules import Horizon
 from vaestro.probability.objective import Terms
+from vaestro.training.accumulation import Parts
 from vaestro.training.config import TrainingConfig
+from vaestro.training.distribution.company import Company
+from vaestro.training.distribution.ranks import ALONE
 from vaestro.training.guard import buffers_of, explain, gradient_norm
 from vaestro.training.optimiser import set_rates
 from vaestro.training.state import TrainState
@@ -15,15 +20,25 @@ from vaestro.training.task import Task
 
 
 class Stepper:
-    """Takes training steps for one task. Holds what does not change from step to step."""
+    """Takes training steps for one task, in `company` of other processes or alone. Holds what does
+    not change from step to step."""
 
-    def __init__(self, task: Task, config: TrainingConfig, horizon: Horizon, seed: int) -> None:
+    def __init__(
+        self,
+        task: Task,
+        config: TrainingConfig,
+        horizon: Horizon,
+        seed: int,
+        company: Company | None = None,
+    ) -> None:
         self.task = task
         self.config = config
         self.horizon = horizon
         self.seed = seed
         self._parameters = [p for p in task.module.parameters() if p.requires_grad]
         self._buffers = buffers_of(task.module)
+        self._company = Company(ALONE) if company is None else company
+        self._parts = Parts(task, config.accumulate, self._company)
 
     def take(self, state: TrainState, batch: Batch) -> None:
         """Advance `state` by one step on `batch`.
@@ -35,16 +50,16 @@ class Stepper:
         kept = [buffer.clone() for buffer in self._buffers]
         set_rates(state.optimiser, self.config, step, self.horizon)
         seed_layers(self.seed, step, batch.x.device)
-        terms = self.task.terms(batch, state.control, step)
-        terms.loss.backward()
+        terms = self._parts.backward(batch, state.control, step)
+        self._company.add_up([p.grad for p in self._parameters if p.grad is not None])
         if not self._guarded(terms):
-            state.optimiser.zero_grad(set_to_none=True)
+            self._forget_gradients()
             self._restore(kept)
-            fault = explain(self.task, batch, state.control, step, self.seed, terms)
+            fault = explain(self._parts, batch, state.control, step, self.seed, terms)
             self._restore(kept)
             raise fault
         state.optimiser.step()
-        state.optimiser.zero_grad(set_to_none=True)
+        self._forget_gradients()
         state.control = self.task.advanced(state.control, terms, step)
         state.meter.add(terms)
         self._average(state)
@@ -54,12 +69,16 @@ class Stepper:
         """Whether loss and gradients are finite; clips the gradients when the recipe says so."""
         gradients = [p.grad for p in self._parameters if p.grad is not None]
         norm = gradient_norm(gradients)
-        if not torch.isfinite(norm + terms.loss.detach()):
+        if not math.isfinite(float(norm + terms.loss.detach())):  # one look by the host
             return False
         if self.config.clip_norm is not None:
             factor = (self.config.clip_norm / (norm + 1e-12)).clamp(max=1.0)
             torch._foreach_mul_(gradients, factor)
         return True
+
+    def _forget_gradients(self) -> None:
+        for parameter in self._parameters:
+            parameter.grad = None
 
     def _restore(self, kept: list[Tensor]) -> None:
         for buffer, value in zip(self._buffers, kept, strict=True):

@@ -24,8 +24,18 @@ class Task(Protocol):
     def weight(self, control: BetaState, step: int) -> float | Tensor:
         """The weight of the prior term at `step`."""
 
-    def terms(self, batch: Batch, control: BetaState, step: int) -> Terms:
-        """The terms of one training batch; a pure function of its arguments and the module."""
+    def terms(
+        self, batch: Batch, control: BetaState, step: int, rows: slice | None = None
+    ) -> Terms:
+        """The terms of one training batch, or of some of its `rows` with the noise that they have
+        in the whole; a pure function of its arguments and the module."""
+
+    @property
+    def additive(self) -> bool:
+        """Whether a batch's loss is the mean of its samples' losses."""
+
+    def whole(self, means: Terms, control: BetaState, step: int) -> Terms:
+        """The terms of a batch, from the means over it of the terms of its parts."""
 
     def advanced(self, control: BetaState, terms: Terms, step: int) -> BetaState:
         """The controller's state after the step."""

@@ -1,5 +1,6 @@
 """Who looks on while a run trains: a watcher, which is told, and a monitor, which may object."""
 
+from collections.abc import Collection, Mapping
 from typing import Any, Literal, NamedTuple, Protocol
 
 from vaestro.probability.objective import Terms
@@ -28,6 +29,14 @@ class Notice(NamedTuple):
 
     fields: dict[str, Any]
     act: Literal["warn", "stop", "remedy"] = "warn"
+
+
+class Judge(Protocol):
+    """Decides which runs go no further, in comparison with others."""
+
+    def leaving(self, epoch: int, validated: Mapping[int, dict[str, Any]]) -> Collection[int]:
+        """Of the runs that were just validated after `epoch` epochs, by number, those that end
+        here; `validated` are their figures."""
 
 
 class Monitor(Protocol):

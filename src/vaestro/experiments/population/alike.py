@@ -53,6 +53,20 @@ def kind_of(recipe: Recipe) -> str:
     return json.dumps(parts, sort_keys=True)
 
 
+def not_stacked(recipe: Recipe) -> str | None:
+    """Why runs of this recipe cannot stand in a stack at all, as a clause; None where they can."""
+    training = recipe.training
+    reasons = {
+        "compiled models are not stacked": training.compile,
+        "models in channels-last are not stacked": training.channels_last,
+        "a stack takes each batch whole, and training.accumulate divides it": (
+            training.accumulate > 1
+        ),
+        "training.activation_checkpointing is a run's own": training.activation_checkpointing,
+    }
+    return next((reason for reason, holds in reasons.items() if holds), None)
+
+
 def data_of(recipe: Recipe) -> str:
     """A text that is equal for two recipes if their runs see the same samples."""
     values = recipe.plain()
@@ -64,10 +78,11 @@ def data_of(recipe: Recipe) -> str:
     return json.dumps(parts, sort_keys=True)
 
 
-def look_of(recipe: Recipe) -> str:
-    """A text that is equal for two recipes if a forecast sees the same in their data."""
-    values = recipe.plain()
-    return json.dumps([data_of(recipe), values["model"], values["seed"]], sort_keys=True)
+def look_of(recipe: Recipe, latent: int) -> str:
+    """A text that is equal for two recipes if a forecast sees the same in their data; `latent`:
+    how many latents their models have, so many eigenvalues are looked for."""
+    likelihood = recipe.plain()["model"]["likelihood"]
+    return json.dumps([data_of(recipe), likelihood, latent], sort_keys=True)
 
 
 def _present(values: dict[str, Any]) -> dict[str, bool]:

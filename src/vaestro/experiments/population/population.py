@@ -11,10 +11,11 @@ from typing import Any
 
 from vaestro.experiments import train as training
 from vaestro.experiments.guests import located
-from vaestro.experiments.population.alike import kind_of
+from vaestro.experiments.population.alike import kind_of, not_stacked
 from vaestro.experiments.population.folder import PopulationFolder, first_record
 from vaestro.experiments.population.shown import PopulationDisplay
 from vaestro.experiments.population.stacked import StackRun
+from vaestro.experiments.population.surroundings import ITS_OWN, Surroundings
 from vaestro.experiments.population.variations import Edits, recipes
 from vaestro.experiments.recipe import Recipe
 from vaestro.runs.lock import locked
@@ -29,10 +30,12 @@ def start(
     root: Path,
     display: PopulationDisplay,
     width: int | None = None,
+    around: Surroundings = ITS_OWN,
 ) -> dict[str, Any]:
     """Train a member for each of `edits` into the new folder `root`; returns what `vaestro train
     --json` prints. `width`: so many at once at most (1: one by one); None measures what is best.
-    Raises UserError before the folder exists."""
+    `around`: what its members share with those of other populations. Raises UserError
+    before the folder exists."""
     folder = PopulationFolder(root)
     folder.require_free()
     recipe = located(recipe)
@@ -40,17 +43,19 @@ def start(
     root.mkdir(parents=True, exist_ok=True)
     with locked(root):
         folder.write(first_record(recipe.plain(), edits, _stacks(made), width))
-        return _train(folder, made, display)
+        return _train(folder, made, display, around)
 
 
-def resume(root: Path, display: PopulationDisplay) -> dict[str, Any]:
+def resume(
+    root: Path, display: PopulationDisplay, around: Surroundings = ITS_OWN
+) -> dict[str, Any]:
     """Go on with the population in `root`. Members that are done stay as they are. Raises
     RunFolderError or CheckpointError in one line when it cannot go on."""
     folder = PopulationFolder(root)
     record = folder.read()
     made = recipes(Recipe.parse(record["recipe"]), [tuple(one) for one in record["members"]])
     with locked(root):
-        return _train(folder, made, display)
+        return _train(folder, made, display, around)
 
 
 def _stacks(made: Sequence[Recipe]) -> list[list[int]]:
@@ -62,13 +67,17 @@ def _stacks(made: Sequence[Recipe]) -> list[list[int]]:
 
 
 def _train(
-    folder: PopulationFolder, made: list[Recipe], display: PopulationDisplay
+    folder: PopulationFolder,
+    made: list[Recipe],
+    display: PopulationDisplay,
+    around: Surroundings,
 ) -> dict[str, Any]:
     began, status = time.monotonic(), "finished"
+    around = around.filled()
     record = folder.read()
     display.opened(len(made), [len(stack["members"]) for stack in record["stacks"]])
     for place, stack in enumerate(record["stacks"]):
-        if not _train_stack(folder, place, stack, made, display):
+        if not _train_stack(folder, place, stack, made, display, around):
             status = "interrupted"
             break
     folder.write({**folder.read(), "status": status})
@@ -81,6 +90,7 @@ def _train_stack(
     stack: dict[str, Any],
     made: list[Recipe],
     display: PopulationDisplay,
+    around: Surroundings,
 ) -> bool:
     """Train the members of one stack to their ends; False when interrupted."""
     numbers = [number for number in stack["members"] if not _done(folder, number)]
@@ -88,12 +98,12 @@ def _train_stack(
         return True
     plan = _plan(stack, made[numbers[0]], display)
     with planning.in_force(plan):
-        run = StackRun(folder, place, made, plan, display)
+        run = StackRun(folder, place, made, plan, display, around)
         choice = _choice(run, stack["choice"], folder.read()["width"])
         display.say(choice.reason)
         if choice.width > 1 and not run.train(choice.width):
             return False
-    return all(_alone(folder, number, made[number], display) for number in stack["members"])
+    return all(_alone(folder, number, made[number], display, around) for number in stack["members"])
 
 
 def _plan(stack: dict[str, Any], recipe: Recipe, display: PopulationDisplay) -> Plan:
@@ -109,7 +119,10 @@ def _choice(run: StackRun, stored: dict[str, Any] | None, width: int | None) -> 
     """What was chosen when the stack began; a resumed one keeps it."""
     if stored is not None:
         return Choice(**stored)
-    if width is None:
+    reason = not_stacked(run.made[run.numbers[0]])
+    if reason is not None:
+        choice = Choice(1, f"One by one: {reason}.")
+    elif width is None:
         choice = run.choose()
     else:
         at_once = min(width, len(run.numbers))
@@ -119,18 +132,25 @@ def _choice(run: StackRun, stored: dict[str, Any] | None, width: int | None) -> 
 
 
 def _alone(
-    folder: PopulationFolder, number: int, recipe: Recipe, display: PopulationDisplay
+    folder: PopulationFolder,
+    number: int,
+    recipe: Recipe,
+    display: PopulationDisplay,
+    around: Surroundings,
 ) -> bool:
     """Train a member that is not done like any run, from where it is; False when interrupted."""
     if _done(folder, number):
         return True
-    root, shown = folder.member(number).root, display.member(number)
+    root, shown, given = folder.member(number).root, display.member(number), around.of(number)
     if folder.member(number).recipe.is_file():
-        summary = training.resume(root, lambda stored: stored, shown)
+        summary = training.resume(root, lambda stored: stored, shown, given)
     else:
         folder.clear(number)
-        summary = training.start(recipe, root, shown)
-    return bool(summary["status"] != "interrupted")
+        summary = training.start(recipe, root, shown, given=given)
+    if summary["status"] == "interrupted":
+        return False
+    display.done(number, summary)
+    return True
 
 
 def _done(folder: PopulationFolder, number: int) -> bool:

@@ -1,6 +1,6 @@
 """What shows the progress of a population to a person."""
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from vaestro.experiments.watch import Display
 
@@ -13,6 +13,9 @@ class PopulationDisplay(Protocol):
 
     def member(self, number: int) -> Display:
         """The display of one member."""
+
+    def done(self, number: int, summary: dict[str, Any]) -> None:
+        """A member has ended, and all that its end leaves is written."""
 
     def say(self, text: str) -> None:
         """A sentence for the person."""

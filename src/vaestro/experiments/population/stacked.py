@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from vaestro.experiments import remedied
-from vaestro.experiments.assemble import Assembly, Material, assemble_on, prepare
+from vaestro.experiments.assemble import Assembly
 from vaestro.experiments.attempt import close, diverged, ended, engine
-from vaestro.experiments.forecast import forecast_assembly, look_at
+from vaestro.experiments.beginning import write_beginning
+from vaestro.experiments.forecast import forecast_assembly
 from vaestro.experiments.guests import located
-from vaestro.experiments.population.alike import data_of, look_of
 from vaestro.experiments.population.folder import PopulationFolder
 from vaestro.experiments.population.shown import PopulationDisplay
+from vaestro.experiments.population.surroundings import Surroundings
 from vaestro.experiments.recipe import Recipe, read_recipe
-from vaestro.experiments.train import write_beginning, write_end
+from vaestro.experiments.train import write_end
 from vaestro.foundation.errors import CheckpointError, DivergedError
-from vaestro.health.forecast.look import Look
 from vaestro.runs.folder import RunFolder
 from vaestro.runs.lock import locked
 from vaestro.training import checkpoints
@@ -50,14 +50,14 @@ class StackRun:
         made: list[Recipe],
         plan: Plan,
         display: PopulationDisplay,
+        around: Surroundings,
     ) -> None:
         self.folder, self.place, self.made = folder, place, made
         self.plan, self.display = plan, display
+        self.shared, self.judge = around.parts, around.judge
         self.numbers: list[int] = folder.read()["stacks"][place]["members"]
         self._open: dict[int, Open] = {}
         self._joined = 0
-        self._materials: dict[str, Material] = {}
-        self._looks: dict[str, Look] = {}
 
     def note(self, **facts: Any) -> None:
         """Write facts about this stack into the population's record."""
@@ -66,9 +66,16 @@ class StackRun:
         self.folder.write(record)
 
     def choose(self) -> Choice:
-        """Measure whether to stack, and how many, with members that are thrown away."""
-        if self.plan.compile or self.plan.memory_format != "contiguous":
-            return Choice(1, "One by one: compiled models and channels-last ones are not stacked.")
+        """Whether to stack, and how many: what was measured for so many members like these, else
+        what members show now that are thrown away."""
+        first, count = self.made[self.numbers[0]], len(self.numbers)
+        known = self.shared.choice(first, count)
+        if known is None:
+            known = self._measured()
+            self.shared.keep_choice(first, count, known)
+        return known
+
+    def _measured(self) -> Choice:
         with tempfile.TemporaryDirectory() as elsewhere, ExitStack() as held:
 
             def build(count: int) -> list[Member]:
@@ -97,6 +104,7 @@ class StackRun:
             left=self._left,
             saved=self._saved,
             checkpoint_seconds=self.made[self.numbers[0]].training.checkpoint_seconds,
+            judge=self.judge,
         )
         status = "interrupted"
         try:
@@ -122,10 +130,7 @@ class StackRun:
         """A member before its first step; its folder is made."""
         recipe = located(self.made[number])
         assembly = self._assembly(recipe)
-        key = look_of(recipe)
-        if key not in self._looks:
-            self._looks[key] = look_at(assembly)
-        assembly, told = forecast_assembly(assembly, found=self._looks[key])
+        assembly, told = forecast_assembly(assembly, found=self.shared.look(assembly))
         if told.verdict != "ok":
             self.display.member(number).say(told.sentence)
         self.folder.clear(number)
@@ -151,10 +156,7 @@ class StackRun:
 
     def _assembly(self, recipe: Recipe, kept: Any = None) -> Assembly:
         """The parts of a run, on data that members share which see the same."""
-        key = data_of(recipe)
-        if key not in self._materials:
-            self._materials[key] = prepare(recipe, self.plan, kept=kept)
-        return assemble_on(self._materials[key], recipe, self.plan)
+        return self.shared.assembly(recipe, self.plan, kept)
 
     def _member(
         self, number: int, folder: RunFolder, assembly: Assembly, state: TrainState
@@ -186,7 +188,8 @@ class StackRun:
         else:
             seconds = time.monotonic() - began
             trained = (member.state.step - first) * assembly.recipe.training.batch_size
-            write_end(folder, assembly, member.state, found, shown, seconds, trained)
+            summary = write_end(folder, assembly, member.state, found, shown, seconds, trained)
+            self.display.done(member.number, summary)
         self._close(member.number)
 
     def _close(self, number: int) -> None:

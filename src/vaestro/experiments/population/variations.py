@@ -6,6 +6,7 @@ from pathlib import Path
 
 from vaestro.experiments.recipe import Recipe, apply
 from vaestro.foundation.config import read_yaml
+from vaestro.foundation.edit_text import as_text, parts
 from vaestro.foundation.errors import RecipeError, UserError
 
 MOST = 10_000
@@ -58,44 +59,18 @@ def _axis(text: str) -> list[str]:
         raise RecipeError(
             f"--vary {text!r} is not a field and its values; give it as --vary objective.beta=1,2,4"
         )
-    return [f"{field.strip()}={value.strip()}" for value in _split(values)]
-
-
-def _split(values: str) -> list[str]:
-    """The values between commas that stand outside every bracket and quote."""
-    parts, depth, quote = [""], 0, ""
-    for letter in values:
-        if quote:
-            quote = "" if letter == quote else quote
-        elif letter in "'\"":
-            quote = letter
-        else:
-            depth += (letter in "[{(") - (letter in ")}]")
-        if letter == "," and depth == 0 and not quote:
-            parts.append("")
-        else:
-            parts[-1] += letter
-    return parts
+    return [f"{field.strip()}={value}" for value in parts(values)]
 
 
 def _edits(member: object, path: Path, place: int) -> Edits:
     if isinstance(member, dict):
-        return tuple(f"{name}={_plain(value)}" for name, value in member.items())
+        return tuple(f"{name}={as_text(value)}" for name, value in member.items())
     if isinstance(member, list) and all(isinstance(text, str) for text in member):
         return tuple(member)
     raise RecipeError(
         f"{path}: member {place} is {str(member)[:60]!r}; give a list of field=value texts, or a "
         "mapping of fields to values"
     )
-
-
-def _plain(value: object) -> str:
-    """The value as the text of an edit, which is YAML."""
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{k}: {_plain(v)}" for k, v in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(_plain(v) for v in value) + "]"
-    return "null" if value is None else str(value).lower() if value in (True, False) else str(value)
 
 
 def _limited(members: list[Edits]) -> list[Edits]:

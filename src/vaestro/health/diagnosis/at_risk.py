@@ -11,12 +11,11 @@ def at_risk(evidence: Evidence) -> Finding | None:
     run lives or dies by its start. Asked only where the loss's weights are known or measured.
     """
     seen, patient = evidence.seen, evidence.patient
-    critical = patient.observation.critical_beta(patient.x)
     weights = evidence.weights
-    if weights is None or critical is None or not seen.stochastic or patient.decoder_told:
+    if weights is None or not seen.stochastic or patient.decoder_told:
         return None
-    beta = weights.effective_beta
-    if beta <= critical:
+    beta, critical = weights.effective_beta, patient.observation.critical_beta(patient.x)
+    if critical is None or beta <= critical:
         return None
     return Finding(
         "at_risk",

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from vaestro.health.diagnosis.density_ratio import by_logistic, by_neighbours
 from vaestro.health.diagnosis.evidence import Evidence
+from vaestro.health.diagnosis.examination import Codes
 from vaestro.health.diagnosis.two_sample import TwoSample, two_sample_test
 from vaestro.health.finding import Finding
 from vaestro.metrics.aggregate import surgery
@@ -42,15 +43,13 @@ class Mismatch(NamedTuple):
 
     `accuracy` of the better of two classifiers on codes that it has not seen (0.5: equal),
     `accuracy_of_squares` that of the one which sees means, spreads and correlations only;
-    `density_ratio`: the mean of log q(z)/p(z) over codes, an estimate of KL(q(z) || p(z)) in nats;
-    `surgery`: that KL from the posteriors themselves, an upper one.
+    `density_ratio`: the mean of log q(z)/p(z) over codes, an estimate of KL(q(z) || p(z)) in nats.
     """
 
     test: TwoSample
     accuracy: float
     accuracy_of_squares: float
     density_ratio: float
-    surgery: float
 
     @property
     def islands(self) -> bool:
@@ -63,9 +62,10 @@ def prior_mismatch(evidence: Evidence) -> Finding | None:
     seen = evidence.seen
     if not seen.stochastic or not seen.train.finite or seen.live == 0:
         return None
-    left = unexplained(evidence)
+    if unexplained(evidence) > GOOD:
+        return None
     found = measure(evidence)
-    if left > GOOD or found.test.p_value > 0.05 or found.accuracy < APART:
+    if found.test.p_value > 0.05 or found.accuracy < APART:
         return None
     if found.density_ratio < RARELY:
         return None
@@ -95,7 +95,7 @@ def _finding(evidence: Evidence, found: Mismatch, off: float) -> Finding:
             "classifier_accuracy": found.accuracy,
             "accuracy_from_mean_and_spread": found.accuracy_of_squares,
             "density_ratio": found.density_ratio,
-            "prior_mismatch": found.surgery,
+            "prior_mismatch": from_posteriors(evidence),
             "energy_distance": found.test.distance,
             "p_value": found.test.p_value,
             "aggregate_std": float((mean.var(0) + spread.exp().mean(0)).mean().sqrt()),
@@ -141,20 +141,29 @@ def unexplained(evidence: Evidence) -> float:
 
 def measure(evidence: Evidence) -> Mismatch:
     """Codes of held-out samples where there are any, else of training samples, against draws."""
-    seen = evidence.seen
-    codes = seen.train if seen.held is None else seen.held
+    seen, codes = evidence.seen, _codes(evidence)
     z, prior = codes.z.double(), seen.prior_draws.double().to(codes.z.device)
     test = two_sample_test(z[:TESTED], prior[:TESTED])
     count = min(len(z), len(prior))
     judges = [judge(z[:count], prior[:count]) for judge in (by_logistic, by_neighbours)]
-    log_prior = -0.5 * (z.square() + math.log(2 * math.pi)).sum(1)
-    if evidence.patient.log_prior is not None:
-        log_prior = evidence.patient.log_prior(codes.z, codes.given)
-    parts = surgery(codes.mean, codes.log_variance, codes.z, log_prior)
     return Mismatch(
         test,
         max(one.accuracy for one in judges),
         judges[0].accuracy,
         max(one.density_ratio for one in judges),
-        parts.prior_mismatch,
     )
+
+
+def from_posteriors(evidence: Evidence) -> float:
+    """KL(q(z) || p(z)) in nats from the posteriors themselves, an upper estimate."""
+    codes = _codes(evidence)
+    log_prior = -0.5 * (codes.z.double().square() + math.log(2 * math.pi)).sum(1)
+    if evidence.patient.log_prior is not None:
+        log_prior = evidence.patient.log_prior(codes.z, codes.given)
+    return surgery(codes.mean, codes.log_variance, codes.z, log_prior).prior_mismatch
+
+
+def _codes(evidence: Evidence) -> Codes:
+    """Those of held-out samples where there are any, else of training samples."""
+    seen = evidence.seen
+    return seen.train if seen.held is None else seen.held

@@ -11,11 +11,12 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from vaestro.foundation.randomness import Stream
-from vaestro.foundation.samples import Given
+from vaestro.foundation.samples import Batch, Given
 from vaestro.probability.objective import Balance, Number, Terms
+from vaestro.training.dropped import Dropped, dropped_in
 from vaestro.training.elbo import ElboTask
 from vaestro.training.importance import ImportanceTask
-from vaestro.training.population.masks import Dropped, dropped_in, masks
+from vaestro.training.population.masks import masks
 from vaestro.training.population.member import Member
 from vaestro.training.population.reading import Reading
 from vaestro.training.population.stack import Stack
@@ -42,7 +43,7 @@ class Estimate:
         the stack.
         """
         if self.dropped is None:
-            self.dropped = dropped_in(self.members[0], reading.batch(0))
+            self.dropped = self._dropped_in(reading.batch(0))
         told = known(label=reading.label, covariates=reading.covariates)
         x = reading.x
         noise = noises(self.members, x if reading.shared else x[0])
@@ -52,6 +53,11 @@ class Estimate:
         together = torch.vmap(self._one, in_dims=(0, 0, read, 0, read, 0))
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self._half):
             return Terms(*together(self._stacked, masked, x, noise, told, numbers))
+
+    def _dropped_in(self, batch: Batch) -> tuple[Dropped, ...]:
+        first = self.members[0]
+        state = first.state
+        return dropped_in(state.module, lambda: first.task.terms(batch, state.control, state.step))
 
     def _one(
         self,

@@ -5,9 +5,9 @@ stack; what is resumed is that record, so every member goes on beside the neighb
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from vaestro.foundation.errors import DivergedError
 from vaestro.training.interruption import interruption
@@ -15,6 +15,7 @@ from vaestro.training.loop import Status
 from vaestro.training.population.member import Member
 from vaestro.training.population.stack import Stack
 from vaestro.training.population.step import PopulationStepper, Refused
+from vaestro.training.watching import Judge
 
 
 @dataclass
@@ -23,7 +24,7 @@ class PopulationLoop:
 
     `waiting` gives the next member that may join, built when it is asked for. `left` is told of
     each member that has ended, and how; `saved` of the members in the stack once all of them have
-    a checkpoint.
+    a checkpoint. `judge` may end members that were just validated.
     """
 
     width: int
@@ -31,6 +32,7 @@ class PopulationLoop:
     left: Callable[[Member, Status | DivergedError], None]
     saved: Callable[[list[Member]], None]
     checkpoint_seconds: float
+    judge: Judge | None = None
     _saved_at: float = field(default=0.0, init=False)
 
     def run(self, members: list[Member]) -> Literal["finished", "interrupted"]:
@@ -59,10 +61,27 @@ class PopulationLoop:
             figures = stepper.validated()
             for member in stack.members:
                 member.loop.stepped(member.state, figures.get(member.number))
+            self._judged(stack, figures)
             if self._changed(stack, refused):
                 return True
             if time.monotonic() - self._saved_at >= self.checkpoint_seconds:
                 self._save(stack)
+
+    def _judged(self, stack: Stack, figures: Mapping[int, dict[str, Any]]) -> None:
+        """End the members that the judge says go no further; those of one epoch are compared
+        together."""
+        if self.judge is None:
+            return
+        epochs: dict[int, list[Member]] = {}
+        for member in stack.members:
+            if member.number in figures:
+                epoch = member.state.step // member.loop.horizon.steps_per_epoch
+                epochs.setdefault(epoch, []).append(member)
+        for epoch, members in epochs.items():
+            validated = {member.number: figures[member.number] for member in members}
+            over = self.judge.leaving(epoch, validated)
+            for member in members:
+                member.state.stopped |= member.number in over
 
     def _changed(self, stack: Stack, refused: list[Refused]) -> bool:
         """Let members leave that have ended, and others join; whether any did."""

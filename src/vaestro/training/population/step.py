@@ -9,6 +9,7 @@ from torch import Tensor
 from vaestro.foundation.errors import DivergedError
 from vaestro.probability.beta import Geco
 from vaestro.probability.objective import Terms
+from vaestro.training.accumulation import Parts
 from vaestro.training.elbo import ElboTask
 from vaestro.training.guard import explain
 from vaestro.training.population.estimate import Estimate
@@ -81,7 +82,8 @@ def _changing(stack: Stack) -> list[Tensor]:
 
 def gradient_norms(stack: Stack) -> Tensor:
     """The Euclidean norm of all gradients of each member together, (K,)."""
-    gradients = [t.grad.flatten(1) for t in stack.tensors.values() if t.grad is not None]
+    found = (t.grad for t in stack.tensors.values() if t.grad is not None)
+    gradients = [grad.reshape(len(grad), -1) for grad in found]  # a scalar parameter is (K,)
     norm: Tensor = torch.stack([torch.linalg.vecdot(g, g) for g in gradients]).sum(0).sqrt()
     return norm
 
@@ -118,7 +120,7 @@ def _refuse(
     for row, member in zip(bad, leaving, strict=True):
         before = [buffer.clone() for buffer in member.state.module.buffers()]
         fault = explain(
-            member.task,
+            Parts(member.task, 1),
             reading.batch(row),
             member.state.control,
             member.state.step,

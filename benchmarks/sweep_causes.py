@@ -1,0 +1,95 @@
+"""From the trials of the three sides to seconds, and to what makes the difference."""
+
+import math
+from typing import Any
+
+from spread import spread
+from sweep_case import Done, Side
+
+NEAR = 0.01
+"""Found is what misses the grid's best elbo by no more than this share of it."""
+
+FIGURES = ("seconds_to_hit", "runs_to_hit", "seconds", "processor_seconds", "best_elbo")
+
+Row = dict[str, Any]
+
+
+def best_of(side: Side) -> float:
+    """The largest elbo."""
+    return max(one.elbo for one in side.trials if one.elbo is not None)
+
+
+def hit(side: Side, best: float) -> Done | None:
+    """The first trial whose elbo is near `best`; None where none is."""
+    least = best - NEAR * abs(best)
+    near = (one for one in side.trials if one.elbo is not None and one.elbo >= least)
+    return min(near, key=lambda one: one.ended, default=None)
+
+
+def told(side: Side, best: float) -> Row:
+    """What a side took until its first hit and until its end, and what it found."""
+    first, found = hit(side, best), best_of(side)
+    begun = [one for one in side.trials if first and one.began <= first.ended]
+    return {
+        "seconds_to_hit": first.ended if first else None,
+        "runs_to_hit": len(begun) if first else None,
+        "trained_to_hit": sum(one.trained for one in begun) if first else None,
+        "ready_after": min(one.began for one in side.trials),
+        "seconds": side.seconds,
+        "processor_seconds": side.processor_seconds,
+        "runs": len(side.trials),
+        "trained": sum(one.trained for one in side.trials),
+        "best_elbo": found,
+        "share_of_runs_near": len(_near(side, best)) / len(side.trials),
+    }
+
+
+def _near(side: Side, best: float) -> list[Done]:
+    least = best - NEAR * abs(best)
+    return [one for one in side.trials if one.elbo is not None and one.elbo >= least]
+
+
+def by_chance(grid: Row) -> float | None:
+    """The mean seconds to the first hit over all orders of the grid's points."""
+    points, near = grid["runs"], round(grid["share_of_runs_near"] * grid["runs"])
+    return grid["seconds"] / points * (points + 1) / (near + 1) if near else None
+
+
+def causes(sides: dict[str, Row]) -> dict[str, float] | None:
+    """How many times faster the sweep is than pythae's side, and the factors of that."""
+    ours, grid, theirs = (sides.get(name) for name in ("sweep", "grid", "pythae"))
+    if not (ours and grid and theirs and ours["seconds_to_hit"] and theirs["seconds_to_hit"]):
+        return None
+    alone, working = grid["seconds"] / grid["runs"], ours["seconds_to_hit"] - ours["ready_after"]
+    factors = {
+        "engine": theirs["seconds_to_hit"] / theirs["runs_to_hit"] / alone,
+        "population": alone * ours["trained_to_hit"] / working,
+        "stopping": ours["runs_to_hit"] / ours["trained_to_hit"],
+        "search": theirs["runs_to_hit"] / ours["runs_to_hit"],
+        "getting ready": working / ours["seconds_to_hit"],
+    }
+    times = theirs["seconds_to_hit"] / ours["seconds_to_hit"]
+    assert math.isclose(math.prod(factors.values()), times), "the factors are no factors"
+    return {"times": times, **factors}
+
+
+def table(rounds: list[Row]) -> Row:
+    """Spreads over the rounds of what every one of them has."""
+    result: Row = {}
+    for name in rounds[0]["sides"]:
+        for figure in FIGURES:
+            values = [one["sides"][name][figure] for one in rounds]
+            known = [value for value in values if value is not None]
+            shown = spread(known) if known else None
+            result[f"{name}, {figure}"] = shown and shown | {"rounds": len(known)}
+    both = [one["sides"] for one in rounds]
+    for name in [name for name in both[0] if name != "sweep"]:
+        for figure in ("seconds", "processor_seconds"):
+            ratios = [one[name][figure] / one["sweep"][figure] for one in both]
+            result[f"{name} over sweep, {figure} of all trials"] = spread(ratios)
+    found = [one["causes"] for one in rounds if one["causes"]]
+    if found:
+        result["pythae over sweep, to the first hit"] = {
+            cause: spread([one[cause] for one in found]) for cause in found[0]
+        }
+    return result

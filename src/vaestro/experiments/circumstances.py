@@ -1,0 +1,44 @@
+"""What a run is trained with that its recipe does not say."""
+
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+from vaestro.data.dataset import DataSet
+from vaestro.experiments.assemble import Assembly, assemble
+from vaestro.experiments.forecast import look_at
+from vaestro.experiments.population.parts import SharedParts
+from vaestro.experiments.recipe import Recipe
+from vaestro.health.forecast.look import Look
+from vaestro.models.build import NOBODY, Guests
+from vaestro.training.distribution.ranks import ALONE, Ranks
+from vaestro.training.plan import Plan
+from vaestro.training.watching import Judge
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """`guests`: the modules of networks of `kind: given`, trained as they are. `ranks`: the
+    processes that train together. `judge`: who may end the run after a validation. `shared`: data
+    and looks that it has in common with other runs."""
+
+    guests: Guests = NOBODY
+    ranks: Ranks = ALONE
+    judge: Judge | None = None
+    shared: SharedParts | None = None
+
+    def assembly(
+        self, recipe: Recipe, plan: Plan, data: DataSet | None = None, kept: Any = None
+    ) -> Assembly:
+        """The parts of a run; `data` in the place of the recipe's, `kept` as in `prepare`."""
+        if self.shared is not None and data is None and self.guests == NOBODY:
+            return self.shared.assembly(recipe, plan, kept)
+        return assemble(recipe, plan, data, kept, deepcopy(self.guests))
+
+    def look(self, assembly: Assembly) -> Look:
+        """What the training samples of an assembled run say."""
+        return look_at(assembly) if self.shared is None else self.shared.look(assembly)
+
+
+PLAIN = Circumstances()
+"""One process, no modules of one's own, nothing shared, nobody judging."""

@@ -1,0 +1,60 @@
+"""What the members of populations share: data that are loaded once, looks that are taken once, and
+widths that are measured once.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+from vaestro.experiments.assemble import Assembly, Material, assemble_on, prepare
+from vaestro.experiments.forecast import look_at
+from vaestro.experiments.population.alike import data_of, kind_of, look_of
+from vaestro.experiments.recipe import Recipe
+from vaestro.health.forecast.look import Look
+from vaestro.training.plan import Plan
+from vaestro.training.population.trial import Choice
+
+MATERIALS = 2
+"""So many prepared data sets are kept; those used longest ago go first."""
+
+
+class SharedParts:
+    """Prepared data, looks at them and choices of a width, for as long as someone may ask again.
+
+    One holder serves one plan's device and number type.
+    """
+
+    def __init__(self) -> None:
+        self._materials: dict[str, Material] = {}
+        self._looks: dict[str, Look] = {}
+        self._choices: dict[str, tuple[int, Choice]] = {}
+
+    def assembly(self, recipe: Recipe, plan: Plan, kept: Any = None) -> Assembly:
+        """The parts of a run; `kept` are the buffers of the transform that it has, if any."""
+        key = f"{plan.device} {plan.dtype} {data_of(recipe)}"
+        material = self._materials.pop(key, None)
+        if material is None:
+            while len(self._materials) >= MATERIALS:
+                self._materials.pop(next(iter(self._materials)))
+            material = prepare(recipe, plan, kept=kept)
+        self._materials[key] = material  # now the one used last
+        return assemble_on(material, recipe, plan)
+
+    def look(self, assembly: Assembly) -> Look:
+        """What the training samples of an assembled run say."""
+        key = look_of(assembly.recipe, assembly.vae.latent)
+        if key not in self._looks:
+            self._looks[key] = look_at(assembly)
+        return self._looks[key]
+
+    def choice(self, recipe: Recipe, count: int) -> Choice | None:
+        """The width for `count` members like this one, if it was measured for as many or more."""
+        measured, known = self._choices.get(kind_of(recipe), (0, None))
+        if known is None or count > measured:
+            return None
+        if count >= known.width:
+            return known
+        return replace(known, width=count, reason=f"All {count} at once. {known.reason}")
+
+    def keep_choice(self, recipe: Recipe, count: int, choice: Choice) -> None:
+        """Remember a width that was measured for so many members."""
+        self._choices[kind_of(recipe)] = (count, choice)

@@ -1,0 +1,113 @@
+"""Who takes the steps of a run: one process alone, or several that torchrun started."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+from torch import distributed
+
+from vaestro.foundation.errors import RecipeError
+from vaestro.training.distribution.lost import or_lost
+from vaestro.training.rows import row_slices
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """Process `rank` of `count`, number `local` on its machine; all three count from 0.
+
+    The first alone writes to the run's folder and speaks.
+    """
+
+    rank: int = 0
+    count: int = 1
+    local: int = 0
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the process that writes."""
+        return self.rank == 0
+
+    def rows(self, whole: int) -> slice:
+        """The rows of a batch of `whole` that this process computes: as many as every other has, or
+        one more for the first `whole` mod `count` of them.
+
+        Raises RecipeError when there are fewer rows than processes.
+        """
+        if whole < self.count:
+            raise RecipeError(
+                f"training.batch_size={whole} is less than the {self.count} processes, each of "
+                f"which needs a sample; start at most {whole} (--nproc-per-node), or give a larger "
+                "batch"
+            )
+        return row_slices(whole, self.count)[self.rank]
+
+    def told(self, value: T) -> T:
+        """What the first process has as `value`; the others wait for it."""
+        if self.count == 1:
+            return value
+        held = [value]
+        with or_lost():
+            distributed.broadcast_object_list(held, src=0)
+        return held[0]
+
+    def gathered(self, value: T) -> list[T]:
+        """What every process has as `value`, in their order."""
+        if self.count == 1:
+            return [value]
+        held = [value] * self.count
+        with or_lost():
+            distributed.all_gather_object(held, value)
+        return held
+
+
+ALONE = Ranks()
+"""One process."""
+
+
+def found(environment: Mapping[str, str] = os.environ) -> Ranks:
+    """The ranks that torchrun wrote into the environment; ALONE where it started nothing."""
+    if "TORCHELASTIC_RUN_ID" not in environment:
+        return ALONE
+    rank, count, local = (int(environment[n]) for n in ("RANK", "WORLD_SIZE", "LOCAL_RANK"))
+    return Ranks(rank, count, local)
+
+
+@contextmanager
+def joined(ranks: Ranks) -> Iterator[Ranks]:
+    """The processes can reach each other inside: by gloo, and tensors on a GPU by nccl, of which
+    each process on a machine has the one with its own number."""
+    if ranks.count == 1:
+        yield ranks
+        return
+    graphics = torch.cuda.is_available() and ranks.local < torch.cuda.device_count()
+    if graphics:
+        torch.cuda.set_device(ranks.local)
+    both = graphics and distributed.is_nccl_available()
+    with or_lost():
+        distributed.init_process_group("cpu:gloo,cuda:nccl" if both else "gloo")
+    try:
+        yield ranks
+    finally:
+        distributed.destroy_process_group()
+
+
+def require_place(ranks: Ranks, device: str) -> None:
+    """Raise RecipeError unless each of several processes has `device` for itself."""
+    if ranks.count == 1 or device == "cpu":
+        return
+    if device != "cuda":
+        raise RecipeError(
+            f"training.device={device} is one device, and there are {ranks.count} processes; give "
+            "training.device=cuda, of which each process takes its own, or cpu"
+        )
+    if ranks.local >= torch.cuda.device_count():
+        raise RecipeError(
+            f"process {ranks.local + 1} of this machine has no GPU of its own: there are "
+            f"{torch.cuda.device_count()}; start as many processes as GPUs (--nproc-per-node), or "
+            "give training.device=cpu"
+        )
