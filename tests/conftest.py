@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.postgres import postgres, url  # noqa: F401  (fixtures)
 from vaestro.experiments.recipe import Recipe
 
 torch.set_num_threads(1)

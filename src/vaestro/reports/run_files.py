@@ -63,18 +63,19 @@ def read_arrays(snapshots: Path, notes: list[str]) -> dict[str, Array]:
     """final.npz, or the newest epoch snapshot with its pairs named as the held-out ones."""
     final = snapshots / "final.npz"
     if final.is_file():
-        return _npz(final, notes)
+        return read_npz(final, notes)
     epochs = sorted(snapshots.glob("epoch-*.npz"))
     if not epochs:
         return {}
     named = {"original": "validation_original", "reconstruction": "validation_reconstruction"}
-    return {named.get(name, name): array for name, array in _npz(epochs[-1], notes).items()}
+    return {named.get(name, name): array for name, array in read_npz(epochs[-1], notes).items()}
 
 
-def _npz(path: Path, notes: list[str]) -> dict[str, Array]:
+def read_npz(path: Path, notes: list[str]) -> dict[str, Array]:
+    """The arrays of an .npz; {} and a note when it is missing or damaged."""
     try:
         with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
-        notes.append(f"snapshots/{path.name} is damaged and its pictures are left out.")
+        notes.append(f"{path.parent.name}/{path.name} is damaged and its pictures are left out.")
         return {}

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from vaestro.reports.conditioning import effect_rows
 from vaestro.reports.facts import SPLITS, RunFacts, finite, mapping
-from vaestro.reports.numerals import MINUS, NONE, counted, duration, number
+from vaestro.reports.numerals import NONE, counted, duration, number
+from vaestro.reports.quantities import QUANTITIES, Row, with_error
 from vaestro.reports.run_files import Record
 
 MOST_DOTS = 64
@@ -22,15 +23,6 @@ class Card:
     note: str
     term: str
     dots: tuple[int, int] | None = None
-
-
-@dataclass(frozen=True)
-class Row:
-    """One measured quantity over the splits of the table."""
-
-    label: str
-    unit: str
-    values: tuple[str, ...]
 
 
 def measured_on(facts: RunFacts) -> tuple[str, Record]:
@@ -105,9 +97,7 @@ def _effect(facts: RunFacts, before: int) -> Iterator[Row]:
 
 
 def _cell(figures: Record, key: str) -> str:
-    value = number(_elbo(figures) if key == "elbo" else figures.get(key))
-    error = finite(figures.get("nll_standard_error")) if key == "nll" else None
-    return value if error is None or value == NONE else f"{value} ± {number(error)}"
+    return with_error({**figures, "elbo": _elbo(figures)} if key == "elbo" else figures, key)
 
 
 def _elbo(figures: Record) -> float | None:
@@ -124,22 +114,6 @@ def cost(figures: Record, weight: float | None) -> float | None:
     return data_term + weight * (prior_term or 0.0)
 
 
-QUANTITIES = (
-    ("loss", "Loss", "as configured"),
-    ("elbo", "ELBO", "nats per sample"),
-    ("nll", f"{MINUS}log p(x), importance-weighted", "nats per sample"),
-    ("bits_per_dimension", "Bits per dimension", "bits"),
-    ("data_term", "Data term", "nats per sample"),
-    ("prior_term", "Prior term", "nats per sample"),
-    ("skip_term", "Prior term around the bottleneck", "nats per sample"),
-    ("mse", "Mean squared error", "per element"),
-    ("model_space_data_term", "Data term in model space", "nats per sample"),
-    ("model_space_mse", "Mean squared error in model space", "per component"),
-    ("live_dimensions", "Live dimensions", ""),
-    ("mutual_information", "Mutual information", "nats"),
-    ("prior_mismatch", "Prior mismatch", "nats"),
-    ("n", "Samples", ""),
-)
 OF_VAE = {"elbo", "prior_term", "live_dimensions", "mutual_information", "prior_mismatch"}
 
 

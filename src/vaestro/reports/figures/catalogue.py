@@ -1,41 +1,28 @@
 """Which figures a run can show, each with its words and a way to draw it at a given width."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from functools import partial
 
-from matplotlib.figure import Figure
-
+from vaestro.data.tiles.look import Look
 from vaestro.reports.facts import RunFacts
 from vaestro.reports.figures import (
     components,
     curves,
     kl,
     latent,
+    neighbours,
     pairs,
+    priors,
     samples,
     spectrum,
     traversal,
 )
+from vaestro.reports.figures.drawing import Drawing
 from vaestro.reports.figures.mosaic import run_look, samples_in
 from vaestro.reports.numerals import counted, number
 
 SPECTRUM = "spectrum"
 """The figure that belongs to the forecast."""
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """One figure. `draw(width)` makes it for a sheet of so many CSS pixels.
-
-    `alt` says what it shows to someone who cannot see it; `caption` how to read it.
-    """
-
-    name: str
-    heading: str
-    alt: str
-    caption: str
-    draw: Callable[[int], Figure]
 
 
 def drawings(facts: RunFacts) -> Iterator[Drawing]:
@@ -114,6 +101,33 @@ def _tiles(facts: RunFacts) -> Iterator[Drawing]:
             f"{note}",
             partial(samples.draw_samples, drawn, look),
         )
+    rows = priors.rows(facts, look)
+    if rows:
+        yield _priors(rows, look)
+    near = neighbours.neighbours(facts, look)
+    if near:
+        yield Drawing(
+            "neighbours",
+            "Samples and the training samples nearest to them",
+            "Rows of samples, each over the row of its nearest training samples.",
+            "s is a sample of the evaluation and t below it the training sample that lies nearest "
+            "to it; the nearest pairs of all are shown. Pairs that are the same mean that training "
+            f"samples are repeated.{note}",
+            partial(pairs.draw_pairs, near, look),
+        )
+
+
+def _priors(rows: list[priors.Row], look: Look) -> Drawing:
+    fitted = ", ".join(row.name for row in rows if row.name != priors.OWN)
+    return Drawing(
+        "priors",
+        "Priors beside each other",
+        f"Rows of samples: of the model's own prior, and of those fitted after it: {fitted}.",
+        "Only the source of the latents differs from row to row; the decoder is the same. A fitted "
+        "prior has learnt where the codes of training data lie. The log density that it gives "
+        f"held-out latents is greater where it fits better.{NOTES.get(look.kind, '')}",
+        partial(priors.draw_rows, rows, look),
+    )
 
 
 def _components(kept: components.Components) -> Drawing:

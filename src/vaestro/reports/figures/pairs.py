@@ -23,11 +23,12 @@ MOST_PAIRS = {"image": 16, "volume": 6, "lines": 8, "curves": 10}
 
 @dataclass(frozen=True)
 class Pairs:
-    """Originals and reconstructions of one split, both (S, *)."""
+    """Originals and reconstructions of one split, both (S, *), and what each row is called."""
 
     title: str
     originals: Array
     reconstructions: Array
+    letters: tuple[str, str] = ("x", "x̂")
 
 
 def pairs(facts: RunFacts, look: Look) -> list[Pairs]:
@@ -75,7 +76,8 @@ def _draw(sheet: style.Sheet, each: Pairs, look: Look, box: tuple[float, float, 
     for band in range(bands):
         chosen = slice(band * columns, (band + 1) * columns)
         line = top + HEAD + band * (2 * row + 4 + BETWEEN)
-        for letter, stack in (("x", each.originals[chosen]), ("x̂", each.reconstructions[chosen])):
+        stacks = (each.originals[chosen], each.reconstructions[chosen])
+        for letter, stack in zip(each.letters, stacks, strict=True):
             used = (width - MARGIN) * _share(stack, look, columns)
             place_samples(sheet, stack, look, (left + MARGIN, line, used), len(stack))
             sheet.write(left + MARGIN / 2, line + row / 2, letter, 13, va="center", ha="center")

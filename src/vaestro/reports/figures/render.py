@@ -47,9 +47,11 @@ def to_png(figure: Figure) -> bytes:
 def inlined(svg: str, prefix: str) -> str:
     """The <svg> element alone, its ids made unique on a page that holds several.
 
-    The document's own style rule is dropped: it would apply to the whole page.
+    The document's own style rule is dropped: it would apply to the whole page. So is the id of a
+    picture: it is a hash of its pixels, which equal pictures share, and nothing refers to it.
     """
     element = svg[svg.index("<svg ") :]
     element = re.sub(r"<style\b.*?</style>", "", element, count=1, flags=re.DOTALL)
     element = re.sub(r"<metadata\b.*?</metadata>", "", element, count=1, flags=re.DOTALL)
+    element = re.sub(r'(<image\b[^>]*?) id="[^"]*"', r"\1", element)
     return re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{prefix}-", element)

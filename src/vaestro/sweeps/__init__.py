@@ -1,0 +1,1 @@
+"""A search over recipes: its space, its search, its ledger, its workers."""

@@ -1,0 +1,120 @@
+"""Everything that defines a sweep; an equal definition asks equal settings of equal results."""
+
+from collections.abc import Sequence
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from vaestro.experiments.recipe import Recipe, apply
+from vaestro.foundation.config import Config, differences
+from vaestro.foundation.errors import RecipeError, RunFolderError
+from vaestro.sweeps.earlier import Earlier
+from vaestro.sweeps.goal import FROM_TRAINING, Goal, require_comparable
+from vaestro.sweeps.halving import HalvingConfig
+from vaestro.sweeps.space import Space
+from vaestro.training.config import RemedyConfig, WarnConfig
+
+Search = Literal["tpe", "gp", "nsga2", "random", "sobol", "grid"]
+"""How settings are chosen: a tree of Parzen estimators (Bergstra et al. 2011), a Gaussian process,
+NSGA-II (Deb et al. 2002), at random, a Sobol sequence, or every cell of a grid."""
+
+BATCH = 16
+"""So many settings are asked at once when it is not said: a population of the usual width."""
+
+MOST = 100_000
+"""A sweep has at most so many trials; more are surely a slip."""
+
+
+class Definition(Config):
+    """A sweep: settings of `space` on `recipe`, judged by `goal`.
+
+    `batch` settings are asked at once and trained as one population, `width` of them stacked at
+    most (null: measured). `screen`: what is forecast to collapse is not trained. `halving`: at
+    rungs of its length a trial goes on only if it is among the best. `earlier` trials of another
+    sweep are told to the search. `seed` is that of the search; the trials have the recipe's.
+    """
+
+    recipe: Recipe
+    space: Space
+    goal: Goal = Goal()
+    search: Search = "tpe"
+    seed: int = Field(default=0, ge=0)
+    batch: int = Field(default=BATCH, ge=1, le=256)
+    width: Annotated[int, Field(ge=1, le=256)] | None = None
+    screen: bool = True
+    halving: HalvingConfig | None = None
+    earlier: tuple[Earlier, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_fate(self) -> Self:
+        if isinstance(self.recipe.training.monitor, RemedyConfig):
+            raise ValueError(
+                "training.monitor=remedy changes a trial's setting while it trains; "
+                "give training.monitor=stop or off"
+            )
+        return self
+
+    def require_sound(self) -> None:
+        """Raise RecipeError in one line where the space or the goal does not fit the recipe."""
+        self.space.require_fitting(self.recipe)
+        require_comparable(self.goal, self.space.fields)
+        if self.halving is not None:
+            self._require_halving()
+        if self.earlier and self.search in ("random", "sobol", "grid"):
+            raise RecipeError(
+                f"--search {self.search} learns nothing from --warm-start; give tpe, gp or nsga2"
+            )
+        if self.search == "gp" and any(getattr(a, "branches", None) for a in self.space.axes):
+            raise RecipeError("--search gp knows no branches; give --search tpe, or no branches")
+
+    def _require_halving(self) -> None:
+        """Raise RecipeError unless trials can be compared at rungs."""
+        known = len(self.goal.figures) == 1 and self.goal.figures[0] in FROM_TRAINING
+        if not known:
+            raise RecipeError(
+                f"--halving compares trials by one figure that training gives, and --objective is "
+                f"{','.join(self.goal.figures)}; legal: one of {', '.join(FROM_TRAINING)}"
+            )
+        if any(field.startswith("training.epochs") for field in self.space.fields):
+            raise RecipeError(
+                "--halving compares trials of one length, and training.epochs is varied; "
+                "leave one of them out"
+            )
+
+    def require_same(self, other: "Definition", where: str) -> None:
+        """Raise RunFolderError naming what differs from the definition stored in `where`."""
+        changed = differences(self.plain(), other.plain())
+        if changed:
+            raise RunFolderError(
+                f"{where} holds another sweep: {', '.join(changed[:4])} differ"
+                f"{' and more' if len(changed) > 4 else ''}; give the same command to go on with "
+                "it (only --trials may grow), or another --out"
+            )
+
+
+def watched(recipe: Recipe) -> Recipe:
+    """The recipe of a sweep's trials: one that cannot come to anything is stopped, unless the
+    recipe says otherwise."""
+    if isinstance(recipe.training.monitor, WarnConfig):
+        return apply(recipe, ["training.monitor=stop"])
+    return recipe
+
+
+def trials_of(asked: int | None, search: str, cells: Sequence[object]) -> int:
+    """How many trials a sweep has. Raises RecipeError in one line for a number that it cannot."""
+    if search != "grid":
+        if asked is None:
+            raise RecipeError(
+                "--trials is missing; give the number of settings to try: --trials 64"
+            )
+        if not 1 <= asked <= MOST:
+            raise RecipeError(f"--trials {asked} is not legal; give 1 to {MOST:,}")
+        return asked
+    if len(cells) > MOST:
+        raise RecipeError(f"the grid has {len(cells):,} cells; at most {MOST:,} are trained")
+    if asked is not None and asked < len(cells):
+        raise RecipeError(
+            f"the grid has {len(cells)} cells and --trials {asked} would leave some out; "
+            "leave --trials away, or give --search random"
+        )
+    return len(cells)

@@ -1,0 +1,51 @@
+"""A warm start: what an earlier sweep found, told to a new one's search."""
+
+from pathlib import Path
+from typing import Any
+
+from vaestro.foundation.config import Config
+from vaestro.foundation.errors import RecipeError
+from vaestro.sweeps.folder import SweepFolder
+from vaestro.sweeps.goal import Goal
+from vaestro.sweeps.ledger.ledger import Ledger
+from vaestro.sweeps.ledger.rows import Trial
+from vaestro.sweeps.space import Space
+
+
+class Earlier(Config):
+    """A trial of another sweep: its setting and its figures."""
+
+    params: dict[str, Any]
+    values: dict[str, float]
+
+    def as_trial(self) -> Trial:
+        """The same as a trial that is told to a search."""
+        return Trial(-1, -1, 0, self.params, [], {}, "finished", dict(self.values), None, {}, None)
+
+
+def earlier_of(root: Path, space: Space, goal: Goal) -> list[Earlier]:
+    """The trials of the sweep in `root` whose settings lie in `space` and have every figure of
+    `goal`. Raises RecipeError in one line when there is none."""
+    folder = SweepFolder(root)
+    place = folder.read_place()
+    ledger = Ledger(place["storage"])
+    try:
+        trials = ledger.trials(place["id"])
+    finally:
+        ledger.close()
+    told = [_told(trial, goal) for trial in trials if space.holds(trial.params)]
+    fitting = [one for one in told if one is not None]
+    if not fitting:
+        raise RecipeError(
+            f"--warm-start {root}: none of its {len(trials)} trials has exactly the fields "
+            f"{', '.join(space.fields)} within this space and the figures "
+            f"{', '.join(sorted(goal.wanted))}; give another sweep, or leave it out"
+        )
+    return fitting
+
+
+def _told(trial: Trial, goal: Goal) -> Earlier | None:
+    values = {name: value for name, value in (trial.values or {}).items() if value is not None}
+    if not goal.wanted <= values.keys():
+        return None
+    return Earlier(params=trial.params, values={name: values[name] for name in goal.wanted})

@@ -1,0 +1,65 @@
+"""What a sweep's folder keeps for people, beside its ledger and its runs."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from vaestro.sweeps.definition import Definition
+from vaestro.sweeps.folder import SweepFolder
+from vaestro.sweeps.ledger.rows import Trial
+from vaestro.sweeps.page import write_page
+from vaestro.sweeps.summary import write_outcome
+
+
+class Keeping(Protocol):
+    """What is written into the folder, and when. `trials` are all that were asked."""
+
+    def begin(self, folder: SweepFolder) -> None:
+        """The folder is this sweep's now; nothing has been trained yet, or it goes on."""
+
+    def tables(
+        self,
+        folder: SweepFolder,
+        definition: Definition,
+        trials: Sequence[Trial],
+        summary: dict[str, Any],
+    ) -> None:
+        """Write the numbers: the work has ended, or was interrupted."""
+
+    def page(
+        self,
+        folder: SweepFolder,
+        definition: Definition,
+        trials: Sequence[Trial],
+        status: str,
+        wanted: int,
+    ) -> Path:
+        """Write the page after the numbers; returns its path. A fault in it ends nothing."""
+
+
+class SweepKeeping:
+    """A search: the best recipe, a line for each trial, a page."""
+
+    def begin(self, folder: SweepFolder) -> None:
+        """Nothing more: the folder's definition says all."""
+
+    def tables(
+        self,
+        folder: SweepFolder,
+        definition: Definition,
+        trials: Sequence[Trial],
+        summary: dict[str, Any],
+    ) -> None:
+        """best.yaml and trials.csv."""
+        write_outcome(folder, definition, trials, summary)
+
+    def page(
+        self,
+        folder: SweepFolder,
+        definition: Definition,
+        trials: Sequence[Trial],
+        status: str,
+        wanted: int,
+    ) -> Path:
+        """report.html and pictures/."""
+        return write_page(folder, definition, trials, status, wanted)
