@@ -15,6 +15,8 @@ from vaestro.data.source import SOURCES
 from vaestro.experiments.population.variations import listed, recipes
 from vaestro.experiments.recipe import Recipe, read_recipe
 from vaestro.foundation.config import read_yaml
+from vaestro.studies.config import read_study
+from vaestro.sweeps.space import space_of
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -22,7 +24,13 @@ DATA = (ROOT / "docs" / "data.md").read_text()
 FORECAST = (ROOT / "docs" / "forecast.md").read_text()
 MODELS = (ROOT / "docs" / "models.md").read_text()
 POPULATIONS = (ROOT / "docs" / "populations.md").read_text()
-PAGES = (README, DATA, MODELS, FORECAST, POPULATIONS)
+SWEEPS = (ROOT / "docs" / "sweeps.md").read_text()
+SPEED = (ROOT / "docs" / "speed.md").read_text()
+GENERATE = (ROOT / "docs" / "generate.md").read_text()
+EVALUATE = (ROOT / "docs" / "evaluate.md").read_text()
+DISTRIBUTED = (ROOT / "docs" / "distributed.md").read_text()
+PAGES = (README, DATA, MODELS, FORECAST, POPULATIONS, SWEEPS)
+PAGES += (SPEED, GENERATE, EVALUATE, DISTRIBUTED)
 
 
 def blocks(language: str, text: str = README) -> list[str]:
@@ -31,7 +39,8 @@ def blocks(language: str, text: str = README) -> list[str]:
 
 def commands(text: str = README) -> list[list[str]]:
     """Every vaestro command of a page, in order."""
-    lines = [line for block in blocks("sh", text) for line in block.splitlines()]
+    whole = (block.replace("\\\n", " ") for block in blocks("sh", text))
+    lines = [line for block in whole for line in block.splitlines()]
     split = [shlex.split(line.partition("#")[0]) for line in lines]
     return [words for words in split if words[:1] == ["vaestro"]]
 
@@ -167,3 +176,25 @@ def test_the_file_of_members_is_read(tmp_path: Path) -> None:
 def test_the_page_on_populations_runs(tmp_path: Path, real_data: Path) -> None:
     run_all(POPULATIONS, tmp_path, real_data)
     assert len(list((tmp_path / "runs" / "betas" / "members").glob("*/summary.json"))) == 4
+
+
+def test_the_space_and_the_study_of_the_page_on_sweeps_are_legal(tmp_path: Path) -> None:
+    space, study = blocks("yaml", SWEEPS)
+    (tmp_path / "space.yaml").write_text(space)
+    (tmp_path / "wider.yaml").write_text(study)
+    space_of([], tmp_path / "space.yaml").require_fitting(read_recipe("digits"))
+    read_study(str(tmp_path / "wider.yaml")).definition().require_sound()
+
+
+@pytest.mark.slow
+def test_the_page_on_sweeps_runs(tmp_path: Path, real_data: Path) -> None:
+    run_all(SWEEPS, tmp_path, real_data)
+    assert (tmp_path / "runs" / "sweep" / "report.html").is_file()
+    assert (tmp_path / "runs" / "x-var" / "study.json").is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", [SPEED, GENERATE, EVALUATE], ids=["speed", "generate", "evaluate"])
+def test_the_pages_on_one_run_run(page: str, tmp_path: Path, real_data: Path) -> None:
+    assert commands(page), "a page shows how it is done"
+    run_all(page, tmp_path, real_data)

@@ -11,8 +11,10 @@ from torch import Tensor
 from torch.distributions import MultivariateNormal
 
 from tests.conftest import Silent, small_recipe
+from vaestro.evaluation import likelihood
 from vaestro.evaluation.evaluate import evaluate
 from vaestro.evaluation.likelihood import likelihoods
+from vaestro.evaluation.settings import Settings
 from vaestro.experiments import train as training
 from vaestro.experiments.assemble import assemble
 from vaestro.experiments.run import load
@@ -20,7 +22,7 @@ from vaestro.foundation.errors import DataError
 from vaestro.foundation.samples import Batch, SampleSpec
 from vaestro.health.baselines import constant_data_term
 from vaestro.metrics.aggregate import surgery
-from vaestro.metrics.importance import marginal_log_prob
+from vaestro.metrics.importance import Weights, marginal_log_prob
 from vaestro.metrics.ppca import eigenvalues, log_likelihood, optimum
 from vaestro.models.build import build_vae
 from vaestro.models.config import ModelConfig
@@ -79,8 +81,10 @@ def test_a_too_wide_posterior_costs_its_known_gap(widening: float, gap: float) -
     exact = MultivariateNormal(
         torch.zeros(64, dtype=torch.float64), w @ w.T + 0.1 * torch.eye(64, dtype=torch.float64)
     ).log_prob(DIGITS)
-    record = evaluate(vae, lambda: batches(DIGITS), samples=256)
-    draws = [evaluate(vae, lambda: batches(DIGITS), samples=1, seed=s)["elbo"] for s in range(8)]
+    some, exact = DIGITS[::4], exact[::4]
+    record = evaluate(vae, lambda: batches(some), Settings(samples=256))
+    bounds = [likelihoods(vae, batches(some), samples=1, seed=s) for s in range(16)]
+    draws = [-float((b.data_term + b.prior_term).mean()) for b in bounds]
     error = float(np.std(draws) / math.sqrt(len(draws)))
     assert np.mean(draws) == pytest.approx(float(exact.mean()) - gap, abs=4 * error + 1e-3)
     within = 4 * record["nll_monte_carlo_error"] + 1e-3
@@ -90,14 +94,15 @@ def test_a_too_wide_posterior_costs_its_known_gap(widening: float, gap: float) -
 def test_the_bound_rises_with_the_number_of_draws() -> None:
     vae, _ = ppca(10, 0.1, 2.0)
     nll = [
-        evaluate(vae, lambda: batches(DIGITS[:600]), samples=s)["nll"] for s in (1, 4, 16, 64, 256)
+        evaluate(vae, lambda: batches(DIGITS[:600]), Settings(samples=s))["nll"]
+        for s in (1, 4, 16, 64, 256)
     ]
     assert nll == sorted(nll, reverse=True)
 
 
 def test_the_optimum_has_its_known_terms_and_no_mismatch() -> None:
     vae, _ = ppca(10, 0.1)
-    record = evaluate(vae, lambda: batches(DIGITS), samples=1)
+    record = evaluate(vae, lambda: batches(DIGITS), Settings(samples=1))
     best = optimum(eigenvalues(DIGITS), 10, 0.1)
     assert record["prior_term"] == pytest.approx(best.kl, abs=1e-6)
     assert record["live_dimensions"] == 10
@@ -133,6 +138,31 @@ def test_importance_weights_by_hand() -> None:
         result.log_prob, torch.tensor([math.log(2), 800.0], dtype=torch.float64)
     )
     torch.testing.assert_close(result.variance, torch.tensor([0.25, 0.0], dtype=torch.float64))
+
+
+def test_weights_in_chunks_are_weights_at_once() -> None:
+    logs = 30 * torch.randn(50, 7, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    whole = marginal_log_prob(logs)
+    parts = Weights.of(logs[:13]).joined(Weights.of(logs[13:14])).joined(Weights.of(logs[14:]))
+    relative = torch.exp(logs - whole.log_prob)
+    torch.testing.assert_close(parts.marginal.log_prob, whole.log_prob)
+    torch.testing.assert_close(parts.marginal.variance, relative.var(0) / 50)
+
+
+def test_memory_is_bounded_by_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With room for three samples at a time the figures are those of the same draws elsewhere."""
+    vae, w = ppca(10, 0.1, 2.0)
+    exact = MultivariateNormal(
+        torch.zeros(64, dtype=torch.float64), w @ w.T + 0.1 * torch.eye(64, dtype=torch.float64)
+    ).log_prob(DIGITS[:40])
+    monkeypatch.setattr(likelihood, "CHUNK_ELEMENTS", 3 * 64)
+    held: list[int] = []
+    decode = vae.decode
+    monkeypatch.setattr(vae, "decode", lambda z, given: held.append(len(z)) or decode(z, given))
+    record = evaluate(vae, lambda: batches(DIGITS[:40]), Settings(samples=500))
+    within = 4 * record["nll_monte_carlo_error"] + 1e-3
+    assert record["nll"] == pytest.approx(-float(exact.mean()), abs=within)
+    assert sorted(held)[-4] <= 3  # whole batches are decoded once for the terms, and for the mse
 
 
 def test_quadrature_of_a_nonlinear_decoder() -> None:
@@ -184,7 +214,7 @@ def test_no_model_beats_the_entropy_of_its_training_set(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("likelihood", "expected"),
+    ("family", "expected"),
     [
         (
             {"kind": "gaussian", "variance": 0.5},
@@ -196,8 +226,8 @@ def test_no_model_beats_the_entropy_of_its_training_set(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_the_best_constant(likelihood: dict[str, object], expected: object) -> None:
-    recipe = small_recipe(model={"likelihood": likelihood})
+def test_the_best_constant(family: dict[str, object], expected: object) -> None:
+    recipe = small_recipe(model={"likelihood": family})
     parts = assemble(recipe, choose(recipe.training))
     x = torch.cat([b.x for b in parts.material.batches("train")()])
     flat = x.double().flatten(1)
@@ -255,4 +285,4 @@ def test_a_network_with_skips_says_what_goes_around_the_bottleneck(tmp_path: Pat
     assert 0 < record["skip_term"] < record["prior_term"]
     assert summary["validation"]["skip_term"] == pytest.approx(record["skip_term"], rel=0.01)
     vae, _ = ppca(2, 0.05)
-    assert evaluate(vae, lambda: batches(DIGITS), samples=1)["skip_term"] is None
+    assert evaluate(vae, lambda: batches(DIGITS), Settings(samples=1))["skip_term"] is None

@@ -3,12 +3,17 @@
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import Parameter
+from cyclopts import Parameter, validators
 
 from vaestro.cli.output import AT_LEAST_ONE, Json, finish
 from vaestro.data.reading import read_samples
+from vaestro.evaluation.settings import SECTIONS
 from vaestro.experiments.run import load
-from vaestro.reports.conditioning import effect_lines, ignored
+from vaestro.foundation.errors import RecipeError
+from vaestro.reports.conditioning import ignored
+from vaestro.reports.printed import printed
+
+NOT_NEGATIVE = validators.Number(gte=0)
 
 
 def evaluate(
@@ -20,36 +25,48 @@ def evaluate(
     samples: Annotated[
         int, Parameter(help="Importance samples for the NLL.", validator=AT_LEAST_ONE)
     ] = 64,
+    sections: Annotated[
+        str | None,
+        Parameter(help="Measure more, of likelihood, latent and samples: names with commas."),
+    ] = None,
+    full: Annotated[bool, Parameter(negative="", help="Measure all sections.")] = False,
+    ais: Annotated[
+        int,
+        Parameter(
+            help="Anneal the NLL of 100 samples over so many distributions; 0 for none.",
+            validator=NOT_NEGATIVE,
+        ),
+    ] = 0,
+    source: Annotated[
+        str,
+        Parameter(
+            name="--from", help="What the samples are drawn from, names with commas: prior, mixture"
+        ),
+    ] = "prior",
     conditioning: Annotated[
         bool, Parameter(help="Of a conditional model, measure whether samples carry the condition.")
     ] = True,
+    seed: int = 0,
     json: Json = False,
 ) -> None:
-    """Measure a run on a split: one record, all in nats per sample."""
+    """Measure a run on a split: one record, all in nats per sample.
+
+    Quick by default: the bound, the importance-weighted NLL, both terms, live dimensions,
+    reconstructions. --full adds baselines, tests of the latent space, and sample quality.
+    """
+    wanted = SECTIONS if full else _names(sections)
+    sources = _names(source) or ("prior",)
+    if sources != ("prior",) and "samples" not in wanted:
+        raise RecipeError(
+            f"--from {source} says what samples are drawn from, and no samples are looked at; "
+            "add --sections samples or --full"
+        )
     loaded = load(run)
     x = None if data is None else read_samples(data, loaded.spec, loaded.recipe.data)
-    record = loaded.evaluate(split, x, samples, conditioning=conditioning)
+    record = loaded.evaluate(split, x, samples, seed, conditioning, wanted, ais, sources)
     loaded.keep_evaluation(record)
-    finish(record, "\n".join([_prose(record), *ignored(record, loaded.recipe.plain())]), json)
+    finish(record, "\n".join([printed(record), *ignored(record, loaded.recipe.plain())]), json)
 
 
-def _prose(record: dict[str, object]) -> str:
-    names = ("elbo", "nll", "data_term", "prior_term", "mse", "live_dimensions")
-    more = ("mutual_information", "prior_mismatch", "bits_per_dimension", "n")
-    skips = ("skip_term",) if record["skip_term"] is not None else ()
-    rows = [(name, record[name]) for name in (*names, *skips, *more)]
-    lines = [f"{name:>20}  {_shown(value)}" for name, value in rows]
-    if record["mutual_information_cap"] is not None:
-        cap = _shown(record["mutual_information_cap"])
-        lines.append(
-            f"(the mutual information is an estimate that cannot exceed {cap}; what it "
-            "misses is counted as prior mismatch)"
-        )
-    lines += effect_lines(record)
-    return "\n".join([f"{record['run']}, {record['split']} split, nats per sample:", *lines])
-
-
-def _shown(value: object) -> str:
-    if value is None:
-        return "not defined"
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+def _names(text: str | None) -> tuple[str, ...]:
+    return tuple(name.strip() for name in (text or "").split(",") if name.strip())

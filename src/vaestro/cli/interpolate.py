@@ -9,6 +9,7 @@ from vaestro.cli.output import AT_LEAST_ONE, Json, Out, finish, require_parent
 from vaestro.data.writing import write_rows
 from vaestro.experiments.run import load
 from vaestro.foundation.errors import DataError
+from vaestro.foundation.samples import Given
 from vaestro.generation.traversals import interpolate as walk
 
 
@@ -25,16 +26,21 @@ def interpolate(
     ] = 8,
     json: Json = False,
 ) -> None:
-    """Write straight lines through the latent space between pairs of held-out samples."""
+    """Write straight lines through the latent space between pairs of held-out samples.
+
+    A conditional model is told the condition of the first of each pair, all along its line.
+    """
     require_parent(out)
     loaded = load(run)
-    means = loaded.encode(split).mean
+    held = loaded.encode(split)
+    means = held.mean
     if len(means) < 2 * n:
         raise DataError(
             f"--n {n} needs {2 * n} samples and the {split} split has {len(means)}; "
             f"give at most --n {len(means) // 2}"
         )
-    samples = walk(loaded.vae, means[:n], means[n : 2 * n], steps)
+    told = Given(held.labels, held.covariates).part(slice(n))
+    samples = walk(loaded.vae, means[:n], means[n : 2 * n], steps, told)
     write_rows(out, samples.numpy(), loaded.spec)
     record = {"run": str(run), "out": str(out), "n": n, "steps": steps}
     finish(record, f"{n} interpolations of {steps} steps in {out}", json)

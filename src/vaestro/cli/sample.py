@@ -7,8 +7,11 @@ from cyclopts import Parameter
 
 from vaestro.cli.output import AT_LEAST_ONE, Json, Out, finish, require_parent
 from vaestro.data.writing import write_samples
-from vaestro.experiments.asked import numbers_asked
+from vaestro.experiments.asked import listener, numbers_asked
 from vaestro.experiments.run import load
+from vaestro.foundation.errors import RecipeError
+from vaestro.generation.diffusion.prior import DiffusionPrior
+from vaestro.generation.priors.fitted import FittedPrior
 
 
 def sample(
@@ -30,17 +33,48 @@ def sample(
             negative="", help="Of a model conditioned on covariates: a number, or NAME=NUMBER."
         ),
     ] = None,
+    from_: Annotated[
+        str,
+        Parameter(
+            name="--from",
+            help="Where latents come from: prior, aggregate (random training samples), or a fitted "
+            "prior: gaussian, mixture, flow, two-stage, diffusion.",
+        ),
+    ] = "prior",
+    steps: Annotated[
+        int | None, Parameter(help="Of --from diffusion: sampling steps.", validator=AT_LEAST_ONE)
+    ] = None,
+    guidance: Annotated[
+        float | None,
+        Parameter(help="Of --from diffusion: the condition's weight; 1 is as it is."),
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Write samples from the prior to a file.
+    """Write samples to a file: from the model's prior, or from one fitted after training.
 
     A conditional model that is not asked for anything draws conditions as its training data have
     them.
     """
     require_parent(out)
     loaded = load(run)
-    asked = numbers_asked(covariate or [], loaded.vae)
-    write_samples(out, loaded.sample(n, seed, noise, label, asked), loaded.spec)
-    record = {"run": str(run), "out": str(out), "n": n, "seed": seed}
+    source = loaded.fitted_prior(from_)
+    asked = numbers_asked(covariate or [], listener(loaded.vae, source))
+    if steps is not None or guidance is not None:
+        source = _diffused(source, from_, steps, guidance)
+    drawn = loaded.sample(n, seed, noise, label, asked, source or "prior")
+    write_samples(out, drawn, loaded.spec)
+    record = {"run": str(run), "out": str(out), "n": n, "seed": seed, "from": from_}
     record |= {"label": label, "covariates": asked}
     finish(record, f"{n} samples in {out}", json)
+
+
+def _diffused(
+    source: FittedPrior | None, name: str, steps: int | None, guidance: float | None
+) -> FittedPrior:
+    """The diffusion prior, drawn from as asked."""
+    if not isinstance(source, DiffusionPrior):
+        raise RecipeError(
+            f"--steps and --guidance are of --from diffusion, and --from {name} was given; leave "
+            "them out"
+        )
+    return source.asked(steps, guidance)

@@ -12,6 +12,7 @@ from vaestro.data.images.grid import is_picture, near_square, tiled
 from vaestro.data.streamlines.streamline_files import write_tractogram
 from vaestro.data.tiles.curves import overlay
 from vaestro.data.tiles.look import look_at
+from vaestro.data.tiles.row_names import named
 from vaestro.data.tiles.tile import grid, tile
 from vaestro.data.volumes.volume_files import write_volumes
 from vaestro.foundation.errors import DataError
@@ -65,11 +66,15 @@ def write_pairs(
     _write(path, both, spec, {"original": originals, "reconstruction": copies})
 
 
-def write_rows(path: Path, samples: np.ndarray, spec: SampleSpec) -> None:
-    """Write a table of samples (R, C, *): a traversal or interpolations, one a row."""
+def write_rows(
+    path: Path, samples: np.ndarray, spec: SampleSpec, names: list[str] | None = None
+) -> None:
+    """Write a table of samples (R, C, *): a traversal or interpolations, one a row; a picture has
+    the R `names` at the left of its rows."""
     require_writable(path, spec)
     if path.suffix == ".png":
-        _write_png(path, _table(samples, spec))
+        sheet = _table(samples, spec)
+        _write_png(path, sheet if names is None else named(sheet, names))
         return
     arrays = path.suffix in (".npz", ".npy")
     flat = samples if arrays else samples.reshape(-1, *spec.shape)

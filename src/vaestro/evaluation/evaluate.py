@@ -1,125 +1,155 @@
-"""One record for one split: likelihood, both terms, latent space."""
+"""One record for one split: likelihood, both terms, latent space, and what else is asked for."""
 
 import math
-from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import torch
 
+from vaestro.evaluation.annealed_figures import annealed_figures
+from vaestro.evaluation.averages import averaged, combined
+from vaestro.evaluation.baselines import baselines
+from vaestro.evaluation.beside import Beside
 from vaestro.evaluation.conditioning import conditioning
 from vaestro.evaluation.encode import Encoded, encode_split
-from vaestro.evaluation.likelihood import likelihoods
+from vaestro.evaluation.latent_space import latent_space, quick_figures
+from vaestro.evaluation.likelihood import Likelihoods, likelihoods
+from vaestro.evaluation.reconstruction import Reconstruction, reconstruction
+from vaestro.evaluation.sample_quality import Sources, sample_quality
+from vaestro.evaluation.settings import Settings
+from vaestro.evaluation.witnesses import learned_and_held, rows_for
 from vaestro.foundation.errors import DataError
-from vaestro.foundation.randomness import Stream, generator
-from vaestro.foundation.samples import Batch, Given
-from vaestro.metrics.aggregate import surgery
+from vaestro.foundation.samples import Batch
 from vaestro.metrics.live import live_dimensions
 from vaestro.models.levels import skip_nats
 from vaestro.models.vae import VAE
 
-SURGERY_SAMPLES = 2000
-"""The mutual information is estimated on at most this many samples (cost grows with the square)."""
-
-
-class Trial(NamedTuple):
-    """Batches for the judges of a conditional model: training samples to learn from, and those of
-    another split to be tried on, or None to hold out a fifth of the former."""
-
-    learn: Callable[[], Iterable[Batch]]
-    held: Callable[[], Iterable[Batch]] | None
+Batches = Callable[[], Iterable[Batch]]
+OWN_PRIOR: Mapping[str, None] = {"prior": None}
 
 
 def evaluate(
     vae: VAE,
-    batches: Callable[[], Iterable[Batch]],
-    samples: int = 64,
-    seed: int = 0,
-    trial: Trial | None = None,
+    batches: Batches,
+    settings: Settings | None = None,
+    beside: Beside | None = None,
+    sources: Sources = OWN_PRIOR,
 ) -> dict[str, Any]:
     """The figures of a split, all per sample and in nats unless named otherwise.
 
-    elbo at beta 1 (higher is better, at most -nll); nll importance-weighted with `samples` draws,
-    its standard error over the split and its Monte Carlo error; bits_per_dimension for discrete
-    likelihoods; skip_term the nats of the prior term that go around the bottleneck, of a network
-    with skips; mse per element in natural units; mutual_information and prior_mismatch;
-    conditioning as `evaluation.conditioning` has it, of a conditional model with a `trial`.
-    Raises DataError for an empty split.
+    elbo at beta 1 (higher is better, at most -nll); nll importance-weighted, its standard error
+    over the split and its Monte Carlo error; bits_per_dimension for discrete likelihoods;
+    skip_term the nats of the prior term that go around the bottleneck, of a network with skips;
+    mse per element in natural units, unit_mse the same over the split's own variance, psnr and
+    ssim of images and volumes; mutual_information and prior_mismatch. Every *_standard_error is
+    over the split. conditioning as `evaluation.conditioning` has it, of a conditional model.
+
+    `likelihood`, `latent` and `samples` are sections, null unless settings name them; they and the
+    pictures' figures need what stands `beside` the split. `sources` are the priors that samples
+    are drawn from. Raises DataError for an empty split.
     """
+    settings = settings or Settings()
     training = vae.training
     vae.eval()
     try:
         first = next(iter(batches()), None)
         if first is None or len(first.x) == 0:
             raise DataError("the split has no samples; legal splits: those with at least one")
-        return {
-            **_record(vae, batches, samples, seed),
-            "conditioning": None if trial is None else _tried(vae, trial, seed),
-        }
+        return _whole(vae, batches, settings, beside, sources)
     finally:
         vae.train(training)
 
 
-def _tried(vae: VAE, trial: Trial, seed: int) -> dict[str, Any] | None:
-    held = None if trial.held is None else trial.held()
-    return conditioning(vae, trial.learn(), held, seed)
-
-
-def _record(
-    vae: VAE, batches: Callable[[], Iterable[Batch]], samples: int, seed: int
+def _whole(
+    vae: VAE, batches: Batches, settings: Settings, beside: Beside | None, sources: Sources
 ) -> dict[str, Any]:
-    figures = likelihoods(vae, batches(), samples, seed)
     encoded = encode_split(vae, batches())
-    count, elements = len(figures.data_term), math.prod(vae.shape)
-    data_term, prior_term = float(figures.data_term.mean()), float(figures.prior_term.mean())
-    nll = None if figures.nll is None else float(figures.nll.mean())
     return {
-        "elbo": -(data_term + prior_term) if vae.head.stochastic else None,
-        "nll": nll,
-        "nll_samples": samples if nll is not None else None,
-        "nll_standard_error": _standard_error(figures.nll),
-        "nll_monte_carlo_error": _combined(figures.nll_variance),
-        "bits_per_dimension": nll / elements / math.log(2)
-        if nll is not None and vae.likelihood.discrete
+        **_quick(vae, batches, encoded, settings, beside),
+        "conditioning": _conditions(vae, settings, beside),
+        **_sections(vae, batches, encoded, settings, beside, sources),
+        "settings": settings.plain(),
+    }
+
+
+def _quick(
+    vae: VAE, batches: Batches, encoded: Encoded, settings: Settings, beside: Beside | None
+) -> dict[str, Any]:
+    figures = likelihoods(vae, batches(), settings.samples, settings.seed)
+    copies = reconstruction(vae, batches, None if beside is None else beside.spec)
+    divergence = encoded.kl.double().mean(0)
+    return {
+        **_terms(vae, figures, settings.samples),
+        "skip_term": skip_nats(vae.head.latents, divergence),
+        **_copies(copies),
+        "live_dimensions": live_dimensions(divergence),
+        "kl_per_dimension": divergence.tolist(),
+        **quick_figures(vae, encoded, settings.seed),
+        "n": len(figures.data_term),
+    }
+
+
+def _terms(vae: VAE, figures: Likelihoods, samples: int) -> dict[str, Any]:
+    bound = -(figures.data_term + figures.prior_term) if vae.head.stochastic else None
+    known = figures.nll is not None
+    bits = 1 / math.prod(vae.shape) / math.log(2)
+    return {
+        **averaged("elbo", bound),
+        **averaged("nll", figures.nll),
+        "nll_samples": samples if known else None,
+        "nll_monte_carlo_error": combined(figures.nll_variance),
+        "bits_per_dimension": float(figures.nll.mean()) * bits
+        if figures.nll is not None and vae.likelihood.discrete
         else None,
-        "data_term": data_term,
-        "prior_term": prior_term,
-        "skip_term": skip_nats(vae.head.latents, encoded.kl.double().mean(0)),
-        "mse": float(figures.squared_error.mean()),
-        "live_dimensions": live_dimensions(encoded.kl.double().mean(0)),
-        "kl_per_dimension": encoded.kl.double().mean(0).tolist(),
-        **_latent_space(vae, encoded, seed),
-        "n": count,
+        **averaged("data_term", figures.data_term),
+        **averaged("prior_term", figures.prior_term),
     }
 
 
-def _latent_space(vae: VAE, encoded: Encoded, seed: int) -> dict[str, float | None]:
-    """Mutual information and mismatch on the first SURGERY_SAMPLES samples; None for a point."""
-    if encoded.log_variance is None:
-        return {"mutual_information": None, "mutual_information_cap": None, "prior_mismatch": None}
-    mean = encoded.mean[:SURGERY_SAMPLES]
-    log_variance = encoded.log_variance[:SURGERY_SAMPLES]
-    noise = torch.randn(mean.shape, generator=generator(seed, Stream.EVALUATION), dtype=mean.dtype)
-    z = mean + torch.exp(0.5 * log_variance) * noise
-    device = next(vae.parameters()).device
-    given = Given(
-        *(None if c is None else c[:SURGERY_SAMPLES] for c in (encoded.labels, encoded.covariates))
-    )
-    log_prior = vae.prior.log_prob(z.to(device), given.on(device)).detach().cpu()
-    parts = surgery(mean, log_variance, z, log_prior)
+def _copies(copies: Reconstruction) -> dict[str, Any]:
+    varies = copies.variance > 0
     return {
-        "mutual_information": parts.mutual_information,
-        "mutual_information_cap": parts.cap,
-        "prior_mismatch": parts.prior_mismatch,
+        **averaged("mse", copies.squared_error),
+        "unit_mse": float(copies.squared_error.mean()) / copies.variance if varies else None,
+        **averaged("psnr", copies.psnr),
+        **averaged("ssim", copies.ssim),
+        "ssim_n": None if copies.ssim is None else len(copies.ssim),
+        "ssim_window": None if copies.window is None else copies.window.words,
+        "data_range": copies.data_range,
     }
 
 
-def _standard_error(values: torch.Tensor | None) -> float | None:
-    """The standard error of the mean over the split."""
-    if values is None or len(values) < 2:
+def _conditions(vae: VAE, settings: Settings, beside: Beside | None) -> dict[str, Any] | None:
+    if beside is None or not settings.conditioning or vae.memory is None:
         return None
-    return float(values.std() / math.sqrt(len(values)))
+    most = rows_for(beside.spec.elements)
+    held = None if beside.held is None else beside.held(most)
+    return conditioning(vae, beside.learn(most), held, settings.seed)
 
 
-def _combined(variances: torch.Tensor | None) -> float | None:
-    """The Monte Carlo standard error of the mean of independent estimates."""
-    return None if variances is None else float(variances.sum().sqrt() / len(variances))
+def _sections(
+    vae: VAE,
+    batches: Batches,
+    encoded: Encoded,
+    settings: Settings,
+    beside: Beside | None,
+    sources: Sources,
+) -> dict[str, Any]:
+    """The three sections, or None for each that is not asked for or has nothing beside it."""
+    found: dict[str, Any] = {"likelihood": None, "latent": None, "samples": None}
+    if settings.ais:
+        found["likelihood"] = {"ais": annealed_figures(vae, batches(), settings), "baselines": None}
+    if beside is None or not settings.sections:
+        return found
+    most, asked = rows_for(beside.spec.elements), settings.sections
+    with torch.no_grad():
+        tried = None if beside.held is None else beside.held(most)
+        learn, held = learned_and_held(vae, beside.learn(most), tried)
+    if "likelihood" in asked:
+        before = found["likelihood"] or {"ais": None}
+        found["likelihood"] = {**before, "baselines": baselines(vae, beside, learn, held)}
+    if "latent" in asked:
+        found["latent"] = latent_space(vae, encoded, learn, held, beside, settings.seed)
+    if "samples" in asked:
+        found["samples"] = sample_quality(vae, learn, held, beside, sources, settings.seed)
+    return found

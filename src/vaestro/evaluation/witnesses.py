@@ -22,17 +22,20 @@ FIFTH = 5
 
 class Seen(NamedTuple):
     """Samples (N, *) in natural units, posterior means (N, K), labels (N,) and covariates (N, V) or
-    None, and what a predictor says of its own covariate (N,), or None."""
+    None, what a predictor says of its own covariate (N,) or None, and the samples' numbers (N,) in
+    their data set."""
 
     x: Tensor
     z: Tensor
     given: Given
     predicted: Tensor | None
+    number: Tensor
 
     def at(self, rows: Tensor) -> "Seen":
         """Some of the rows."""
         predicted = None if self.predicted is None else self.predicted[rows]
-        return Seen(self.x[rows], self.z[rows], chosen(self.given, rows), predicted)
+        given = chosen(self.given, rows)
+        return Seen(self.x[rows], self.z[rows], given, predicted, self.number[rows])
 
 
 class Judged(NamedTuple):
@@ -51,14 +54,20 @@ def rows_for(elements: int) -> int:
 
 def judged(vae: VAE, learn: Iterable[Batch], held: Iterable[Batch] | None) -> Judged:
     """The judges' views of `learn`, to be tried on `held` or on a fifth of `learn`."""
-    known = _seen(vae, learn)
-    if held is None:
-        rows = torch.arange(len(known.x))
-        tried = known.at(rows[::FIFTH])
-        known = known.at(rows[rows % FIFTH > 0]) if len(rows) > 1 else known
-    else:
-        tried = _seen(vae, held)
+    known, tried = learned_and_held(vae, learn, held)
     return Judged(known, tried, View(known.x, own_units=len(vae.shape) == 1), View(known.z))
+
+
+def learned_and_held(
+    vae: VAE, learn: Iterable[Batch], held: Iterable[Batch] | None
+) -> tuple[Seen, Seen]:
+    """Samples to learn from, and others to try it on: `held`, or a fifth of `learn`."""
+    known = _seen(vae, learn)
+    if held is not None:
+        return known, _seen(vae, held)
+    rows = torch.arange(len(known.x))
+    tried = known.at(rows[::FIFTH])
+    return (known.at(rows[rows % FIFTH > 0]) if len(rows) > 1 else known), tried
 
 
 def _seen(vae: VAE, batches: Iterable[Batch]) -> Seen:
@@ -67,10 +76,11 @@ def _seen(vae: VAE, batches: Iterable[Batch]) -> Seen:
     for batch in batches:
         z, given = vae.encode(batch.x, batch.given).mean, batch.given
         said = None if vae.predictor is None else vae.predict(batch.x, given)[0].cpu()
-        parts.append(Seen(batch.truth.cpu(), z.cpu(), given.on(torch.device("cpu")), said))
+        told, number = given.on(torch.device("cpu")), batch.indices.cpu()
+        parts.append(Seen(batch.truth.cpu(), z.cpu(), told, said, number))
     given = Given(*(_joined(column) for column in zip(*(p.given for p in parts), strict=True)))
-    x, z = (torch.cat(list(column)) for column in ([p.x for p in parts], [p.z for p in parts]))
-    return Seen(x, z, given, _joined(p.predicted for p in parts))
+    x, z, number = (torch.cat([getattr(p, name) for p in parts]) for name in ("x", "z", "number"))
+    return Seen(x, z, given, _joined(p.predicted for p in parts), number)
 
 
 def _joined(parts: Iterable[Tensor | None]) -> Tensor | None:

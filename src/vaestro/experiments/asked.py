@@ -1,16 +1,38 @@
 """What a person asks a conditional model for, turned into the condition of every sample."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from vaestro.foundation.config import nearest
 from vaestro.foundation.errors import DataError
 from vaestro.foundation.randomness import Stream, generator
 from vaestro.foundation.samples import Given, SampleSpec
+from vaestro.generation.diffusion.prior import DiffusionPrior
+from vaestro.generation.priors.fitted import FittedPrior
+from vaestro.models.memory import Memory
 from vaestro.models.vae import VAE
 
 
+class Listener(NamedTuple):
+    """Who hears a condition: what it remembers of its training data's, whether it is told labels,
+    and the names of the covariates that it is told."""
+
+    memory: Memory | None
+    by_label: bool
+    names: tuple[str, ...]
+
+
+def listener(vae: VAE, fitted: FittedPrior | None = None) -> Listener:
+    """The model, or the diffusion prior that is told something although the model is not."""
+    if vae.memory is None and isinstance(fitted, DiffusionPrior):
+        module = fitted.module
+        return Listener(module.memory, module.by_label, module.told)
+    by_label = vae.condition is not None and vae.condition.by_label
+    return Listener(vae.memory, by_label, vae.told)
+
+
 def asked(
-    vae: VAE,
+    hears: Listener,
     spec: SampleSpec,
     count: int,
     seed: int,
@@ -24,33 +46,31 @@ def asked(
     """
     if label is None and not covariates:
         return None
-    by_label = vae.condition is not None and vae.condition.by_label
-    if vae.memory is None or (label is not None and not by_label):
+    if hears.memory is None or (label is not None and not hears.by_label):
         raise DataError(
             f"a {'label' if label is not None else 'covariate'} was asked for, and this model is "
-            f"told {_told(vae)}; leave it out, or train with model.condition"
+            f"told {_told(hears)}; leave it out, or train with model.condition"
         )
     number = None if label is None else label_number(str(label), spec)
-    values = _columns(vae, covariates)
-    drawn = vae.memory.draw(count, generator(seed, Stream.SAMPLING, 2), number, values)
+    values = _columns(hears, covariates)
+    drawn = hears.memory.draw(count, generator(seed, Stream.SAMPLING, 2), number, values)
     if drawn.covariates is not None:
         for column, value in values.items():
             drawn.covariates[:, column] = value
     return drawn
 
 
-def _columns(vae: VAE, covariates: Mapping[str, float]) -> dict[int, float]:
+def _columns(hears: Listener, covariates: Mapping[str, float]) -> dict[int, float]:
     """The covariates that are asked for by their columns."""
     for name in covariates:
-        if name not in vae.told:
-            hint = nearest(name, list(vae.told)) if vae.told else f"it is told {_told(vae)}"
+        if name not in hears.names:
+            hint = nearest(name, list(hears.names)) if hears.names else f"it is told {_told(hears)}"
             raise DataError(f"the model is told no covariate {name!r}; {hint}")
-    return {vae.told.index(name): float(value) for name, value in covariates.items()}
+    return {hears.names.index(name): float(value) for name, value in covariates.items()}
 
 
-def _told(vae: VAE) -> str:
-    labels = vae.condition is not None and vae.condition.by_label
-    return ", ".join([*(["labels"] if labels else []), *vae.told]) or "nothing"
+def _told(hears: Listener) -> str:
+    return ", ".join([*(["labels"] if hears.by_label else []), *hears.names]) or "nothing"
 
 
 def label_number(label: str, spec: SampleSpec) -> int:
@@ -65,7 +85,7 @@ def label_number(label: str, spec: SampleSpec) -> int:
     raise DataError(f"label {label}: the model knows no such label; {hint}")
 
 
-def numbers_asked(texts: list[str], vae: VAE) -> dict[str, float]:
+def numbers_asked(texts: list[str], hears: Listener) -> dict[str, float]:
     """Covariates from the command line, "NAME=NUMBER" each, or a bare number for the only one.
 
     Raises DataError for text that is no finite number.
@@ -73,8 +93,8 @@ def numbers_asked(texts: list[str], vae: VAE) -> dict[str, float]:
     found = {}
     for text in texts:
         name, equals, value = text.rpartition("=")
-        if not equals and len(vae.told) == 1:
-            name = vae.told[0]
+        if not equals and len(hears.names) == 1:
+            name = hears.names[0]
         found[name] = _number(text, value)
     return found
 

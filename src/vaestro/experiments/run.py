@@ -1,6 +1,6 @@
 """A finished (or stopped) run, loaded from its folder."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,21 +11,31 @@ import torch
 from torch import Tensor, nn
 
 from vaestro.data.samples import Samples
+from vaestro.evaluation.beside import Beside
 from vaestro.evaluation.encode import Encoded, encode_split
-from vaestro.evaluation.evaluate import Trial, evaluate
-from vaestro.evaluation.witnesses import rows_for
-from vaestro.experiments.asked import asked
+from vaestro.evaluation.evaluate import evaluate
+from vaestro.evaluation.settings import Settings
+from vaestro.experiments.asked import asked, listener
 from vaestro.experiments.assemble import EVALUATION_BATCH, Material, prepare
-from vaestro.experiments.model_files import load_model
-from vaestro.experiments.recipe import Recipe, located, read_recipe
+from vaestro.experiments.evaluated import beside_samples, beside_split
+from vaestro.experiments.fit_prior import configs, fit_priors
+from vaestro.experiments.prior_subject import Subject, latents_of
+from vaestro.experiments.recipe import Recipe
+from vaestro.experiments.trained import trained
+from vaestro.experiments.watch import Bystander, Display
 from vaestro.foundation.errors import DataError
 from vaestro.foundation.files import write_json
 from vaestro.foundation.samples import Batch, SampleSpec
+from vaestro.generation.diffusion.prior import DiffusionPrior
+from vaestro.generation.priors.aggregate import Aggregate
+from vaestro.generation.priors.fitted import FittedPrior
+from vaestro.generation.priors.flow_training import Tick
+from vaestro.generation.priors.kinds import load_prior, require_source
+from vaestro.generation.priors.latents import Latents, told_by
 from vaestro.generation.sampling import decode_all, sample
-from vaestro.models.build import Guests
 from vaestro.models.vae import VAE
 from vaestro.runs.folder import RunFolder
-from vaestro.training.plan import Plan, choose
+from vaestro.training.plan import Plan
 
 SPLITS = ("train", "validation", "test")
 
@@ -74,25 +84,30 @@ class Run:
         samples: int = 64,
         seed: int = 0,
         conditioning: bool = True,
+        sections: Sequence[str] = (),
+        ais: int = 0,
+        sources: Sequence[str] = ("prior",),
     ) -> dict[str, Any]:
         """The evaluation record of a split, or of natural samples `x`, which have no conditions.
 
-        `conditioning`: whether judges learn from the training split, once for a conditional model
-        and in seconds, how far samples and z carry the conditions.
+        `samples`: importance samples for the NLL. `conditioning`: whether judges learn from the
+        training split, once for a conditional model and in seconds, how far samples and z carry the
+        conditions. `sections` of likelihood, latent and samples take longer (docs/evaluate.md);
+        `ais` intermediate distributions; `sources` of samples as `sample` has them. Raises
+        RecipeError for settings that are not legal.
         """
-        told = self.vae.memory is not None and conditioning and x is None
+        told = conditioning and x is None
+        settings = Settings(samples, seed, tuple(sections), ais, told)
         batches = self.batches(split, x)
-        record = evaluate(self.vae, batches, samples, seed, self._trial(split) if told else None)
+        drawn = {name: self.fitted_prior(name) for name in sources}
+        record = evaluate(self.vae, batches, settings, self._beside(split, x), drawn)
         return {"run": str(self.folder.root), "split": "data" if x is not None else split, **record}
 
-    def _trial(self, split: str) -> Trial:
-        """Samples for the judges of a conditional model: at most so many, evenly spread."""
-        most = rows_for(self.spec.elements)
-
-        def some(name: str) -> Callable[[], Iterable[Batch]]:
-            return lambda: self.material.some(name, most)
-
-        return Trial(some("train"), None if split == "train" else some(split))
+    def _beside(self, split: str, x: np.ndarray | None) -> Beside:
+        parts = (lambda: self.material, self.spec, self.folder)
+        if x is not None:
+            return beside_samples(*parts, self._samples_of(x))
+        return beside_split(*parts, split)
 
     def keep_evaluation(self, record: dict[str, Any]) -> None:
         """Write evaluation.json."""
@@ -105,16 +120,63 @@ class Run:
         noise: bool = False,
         label: str | int | None = None,
         covariates: Mapping[str, float] | None = None,
+        source: str | FittedPrior = "prior",
     ) -> np.ndarray:
-        """`count` samples (N, *) from the prior, in natural units.
+        """`count` samples (N, *) in natural units, of latents that are drawn from `source`.
 
-        A conditional model is asked for a `label` (name or number) or for `covariates` by name;
-        without them it draws conditions as its training data have them. Raises DataError for a
-        condition that it does not know.
+        `source`: prior, the model's own; aggregate, the posteriors of random training samples; a
+        prior fitted after training by name (gaussian, mixture, flow, two-stage, diffusion) or as a
+        value. A conditional model is asked for a `label` (name or number) or for `covariates` by
+        name; without them it draws conditions as its training data have them. Raises DataError for
+        a condition that it does not know, RecipeError for an unknown source and RunFolderError for
+        a prior that was never fitted.
         """
-        given = asked(self.vae, self.spec, count, seed, label, covariates or {})
-        drawn: np.ndarray = sample(self.vae, count, seed, noise, given=given).numpy()
+        fitted = self.fitted_prior(source) if isinstance(source, str) else source
+        hears = listener(self.vae, fitted)
+        given = asked(hears, self.spec, count, seed, label, covariates or {})
+        drawn: np.ndarray = sample(self.vae, count, seed, noise, given=given, fitted=fitted).numpy()
         return drawn
+
+    def fitted_prior(self, source: str) -> FittedPrior | None:
+        """What latents are drawn from by name; None for the model's own prior. Errors as `sample`
+        raises them."""
+        require_source(source)
+        if source == "prior":
+            return None
+        if source == "aggregate":
+            return Aggregate(self.latents("train"), told_by(self.vae, self.spec))
+        prior = load_prior(self.folder.root, source)
+        return prior.on(self.plan.device) if isinstance(prior, DiffusionPrior) else prior
+
+    def latents(self, split: str = "train") -> Latents:
+        """The posteriors of a split as the decoder meets them."""
+        return latents_of(self.encode(split), float(self.vae.head.epsilon_std))
+
+    def fit_prior(
+        self,
+        kind: str = "best",
+        seed: int = 0,
+        set: Sequence[str] = (),
+        display: Display | None = None,
+        tick: Tick = lambda done, most, word: None,
+    ) -> dict[str, Any]:
+        """Fit a prior of `kind` (gaussian, mixture, flow, two-stage; best: all of them) to the
+        aggregate posterior of the training split and keep it in the run's folder.
+
+        `set` are `field=value` edits of that kind. Returns the held-out nats (validation split) of
+        the model's own prior and of every fitted one. Raises RecipeError in one line for an unknown
+        kind or field, and for latents that the kind cannot bear.
+        """
+        wanted = configs(kind, set)
+        subject = Subject(
+            self.folder.root,
+            self.vae,
+            self.spec,
+            self.latents("train"),
+            self.latents("validation"),
+            self.recipe.seed,
+        )
+        return fit_priors(subject, wanted, seed, display or Bystander(), tick)
 
     def encode(self, split: str = "test", x: np.ndarray | None = None) -> Encoded:
         """Posterior means, log-variances and KLs of a split or of natural samples `x`."""
@@ -167,9 +229,4 @@ def load(
     `encoder`, `decoder`: for a run that was trained with modules given from Python, modules of the
     same shapes; they are filled with the trained weights and used.
     """
-    folder = RunFolder(Path(root))
-    folder.require_run()
-    recipe = located(read_recipe(folder.recipe), folder.root)
-    vae, spec = load_model(folder.model, Guests(encoder, decoder))
-    plan = choose(recipe.training.model_copy(update={"device": "auto"}))
-    return Run(folder, recipe, vae.to(plan.device, plan.dtype), spec, plan)
+    return Run(*trained(root, encoder, decoder))

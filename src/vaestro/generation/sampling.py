@@ -1,10 +1,14 @@
-"""Samples from the prior. Shape letters: N samples, K latents, * the sample's axes."""
+"""Samples from the model's prior or from one that was fitted after training.
+
+Shape letters: N samples, K latents, * the sample's axes.
+"""
 
 import torch
 from torch import Tensor
 
 from vaestro.foundation.randomness import Stream, generator
 from vaestro.foundation.samples import NOTHING, Given
+from vaestro.generation.priors.fitted import FittedPrior
 from vaestro.models.vae import VAE
 
 BATCH = 256
@@ -29,14 +33,21 @@ def sample(
     noise: bool = False,
     stream: Stream = Stream.SAMPLING,
     given: Given | None = None,
+    fitted: FittedPrior | None = None,
 ) -> Tensor:
     """`count` samples (N, *) in natural units from z ~ p(z), the same for the same seed.
 
-    The mean of p(x|z), or with `noise` a draw from it (observation noise included). A conditional
-    model is told `given`, or, without it, conditions drawn from those of its training data.
+    p(z) is the model's own prior, or `fitted` in its place. The mean of p(x|z), or with `noise` a
+    draw from it (observation noise included). A conditional model is told `given`, or, without it,
+    conditions drawn from those of its training data.
     """
     told = conditions(vae, count, seed, stream) if given is None else given
-    z = vae.prior.sample(count, vae.latent, generator(seed, stream), told)
+    random = generator(seed, stream)
+    z = (
+        vae.prior.sample(count, vae.latent, random, told)
+        if fitted is None
+        else fitted.draw(count, random, told)
+    )
     if not noise:
         return decode_all(vae, z, told)
     place = next(vae.parameters())

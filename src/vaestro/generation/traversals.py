@@ -59,6 +59,21 @@ def interpolate(
     return decoded
 
 
+def between(plus: Tensor, minus: Tensor) -> Tensor:
+    """From the mean of the codes `minus` (N, K) to that of `plus` (M, K): (K,)."""
+    way: Tensor = (plus.double().mean(0) - minus.double().mean(0)).to(plus.dtype)
+    return way
+
+
+def moved(vae: VAE, start: Tensor, way: Tensor, steps: int = 8, given: Given = NOTHING) -> Tensor:
+    """Decode `start` (N, K) and what lies between it and `start` + `way` (K,): (N, steps, *).
+
+    A conditional model is told the conditions (N,) of the starts, so what changes is what its
+    codes say beside them.
+    """
+    return interpolate(vae, start, start.cpu() + way.cpu(), steps, given)
+
+
 def by_kl(kl_per_dimension: Tensor, most: int) -> list[int]:
     """The `most` latent dimensions with the largest mean KL, largest first."""
     return [int(i) for i in kl_per_dimension.argsort(descending=True)[:most]]

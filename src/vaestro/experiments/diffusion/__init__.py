@@ -1,0 +1,1 @@
+"""A diffusion prior as a run: recipe, parts, training, resume and what the end leaves."""

@@ -1,0 +1,1 @@
+"""Priors fitted after training on the aggregate posterior: one file a kind."""
