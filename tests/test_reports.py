@@ -11,9 +11,8 @@ from typing import Any, get_args
 
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
-from matplotlib.text import Text
 
+from tests.figure_texts import clashes
 from vaestro.data.tiles.look import Look, kind_of, look_at
 from vaestro.data.tiles.tile import grid, tile
 from vaestro.foundation.errors import RunFolderError
@@ -689,21 +688,6 @@ def page_of(root: Path) -> tuple[str, Page]:
 ALL = ["spectrum", "curves", "pairs", "samples", "latent", "kl", "traversal"]
 
 
-def shown_texts(figure: Figure) -> list[Text]:
-    """Every text of a figure but the tick labels outside the limits, which are not drawn."""
-    texts = list(figure.texts)
-    for axes in figure.axes:
-        if not axes.axison:
-            continue
-        texts += [axes.xaxis.label, axes.yaxis.label, *axes.texts]
-        texts += [child for child in axes.get_children() if isinstance(child, Text)]
-        for axis in (axes.xaxis, axes.yaxis):
-            low, high = sorted(axis.get_view_interval())
-            ticks = [tick for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high]
-            texts += [tick.label1 for tick in ticks if tick.label1.get_visible()]
-    return list(dict.fromkeys(texts))
-
-
 class TestPage:
     def test_one_file_with_everything_in_it(self, run: Path) -> None:
         text, page = page_of(run)
@@ -807,19 +791,8 @@ class TestPage:
         for drawing in drawings(read_facts(run)):
             for width in (760, 360):
                 figure = drawing.draw(width)
-                figure.draw_without_rendering()
-                boxes = [
-                    (text.get_text(), text.get_window_extent().padded(-1.5))
-                    for text in shown_texts(figure)
-                    if text.get_text().strip()
-                ]
-                clashes = [
-                    (one, other)
-                    for place, (one, box) in enumerate(boxes)
-                    for other, second in boxes[:place]
-                    if box.overlaps(second)
-                ]
-                assert not clashes, f"{drawing.name} at {width}: {clashes}"
+                found = clashes(figure)
+                assert not found, f"{drawing.name} at {width}: {found}"
 
 
 def test_no_torch_is_loaded() -> None:

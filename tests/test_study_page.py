@@ -9,10 +9,11 @@ import pytest
 from matplotlib.figure import Figure as Drawn
 from scipy import stats
 
+from tests.figure_texts import clashes
 from tests.made_study import BETA, FIGURES, KIND, made_cell, made_run_of, made_study
 from tests.made_study import made_study_of_two as of_two
 from tests.made_sweep import made_run
-from tests.test_reports import Page, shown_texts
+from tests.test_reports import Page
 from tests.test_studies import trial
 from vaestro.reports.study import tables, words
 from vaestro.reports.study.facts import Mean, StudyFacts
@@ -260,21 +261,6 @@ def drawn(figure: Drawn, gid: str) -> list[list[list[float]]]:
     lines = [line for axes in figure.axes for line in axes.lines]
     kind = [line for line in lines if str(line.get_gid()).startswith(f"{gid}-")]
     return [np.asarray(line.get_xydata(), float).tolist() for line in kind]
-
-
-def clashes(figure: Drawn) -> list[tuple[str, str]]:
-    figure.draw_without_rendering()
-    boxes = [
-        (text.get_text(), text.get_window_extent().padded(-1.5))
-        for text in shown_texts(figure)
-        if text.get_text().strip()
-    ]
-    return [
-        (one, other)
-        for place, (one, box) in enumerate(boxes)
-        for other, second in boxes[:place]
-        if box.overlaps(second)
-    ]
 
 
 class TestPage:

@@ -6,8 +6,9 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from tests.figure_texts import clashes
 from tests.made_sweep import made_run, made_sweep, made_sweep_of_one
-from tests.test_reports import Page, shown_texts
+from tests.test_reports import Page
 from vaestro.reports.sweep.facts import Figure, Importance, Trial
 from vaestro.reports.sweep.figures.catalogue import drawings
 from vaestro.reports.sweep.page import render_sweep, write_sweep_report
@@ -175,18 +176,8 @@ class TestPage:
                     figure = drawing.draw(width)
                     figure.draw_without_rendering()
                     assert figure.get_figwidth() * 96 <= width + 0.5
-                    boxes = [
-                        (text.get_text(), text.get_window_extent().padded(-1.5))
-                        for text in shown_texts(figure)
-                        if text.get_text().strip()
-                    ]
-                    clashes = [
-                        (one, other)
-                        for place, (one, box) in enumerate(boxes)
-                        for other, second in boxes[:place]
-                        if box.overlaps(second)
-                    ]
-                    assert not clashes, f"{drawing.name} at {width}: {clashes}"
+                    found = clashes(figure)
+                    assert not found, f"{drawing.name} at {width}: {found}"
 
 
 def test_no_torch_is_loaded() -> None:

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import Progress, TaskID
 from rich.table import Table
 
-from vaestro.cli.progress import LINE_SECONDS, REFRESH_SECONDS, bar_with_figures
+from vaestro.cli.step_bar import LINE_SECONDS, REFRESH_SECONDS, bar_with_figures
 from vaestro.experiments.assemble import Assembly
 
 SHOWN = 40

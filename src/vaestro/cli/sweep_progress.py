@@ -10,7 +10,7 @@ from rich.live import Live
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from vaestro.cli.progress import LINE_SECONDS
+from vaestro.cli.step_bar import LINE_SECONDS
 from vaestro.sweeps.definition import Definition
 from vaestro.sweeps.ledger.rows import Trial
 from vaestro.sweeps.summary import found
