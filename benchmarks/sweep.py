@@ -80,7 +80,7 @@ def case_of(options: argparse.Namespace, images: Path) -> Case:
     )
     sizes = (options.epochs, options.trials, options.points)
     machine = (options.threads, options.workers, options.device)
-    return Case(edits, *sizes, *machine, options.search)
+    return Case(edits, *sizes, *machine, options.search, options.halving)
 
 
 def main() -> None:
@@ -99,6 +99,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1, help="processes; of pythae threads")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--search", default="tpe")
+    parser.add_argument("--halving", type=int, help="the sweep's --halving")
     parser.add_argument(
         "--quick", action="store_true", help="one round of a size that shows no speed"
     )

@@ -19,7 +19,8 @@ SPACE = {BETA: (0.25, 16.0), RATE: (1e-4, 1e-2)}
 
 class Case(NamedTuple):
     """What every side trains: `edits` of the recipe, `epochs` long; how many trials a search has,
-    and how many points an axis of the grid. `workers` of `threads` each share a search."""
+    and how many points an axis of the grid. `workers` of `threads` each share a search, which lets
+    one trial in `halving` go on at a rung where that is given."""
 
     edits: tuple[str, ...]
     epochs: int
@@ -29,6 +30,7 @@ class Case(NamedTuple):
     workers: int
     device: str
     search: str
+    halving: int | None
 
 
 class Done(NamedTuple):

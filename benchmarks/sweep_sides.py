@@ -24,6 +24,7 @@ def swept(case: Case, seed: int, folder: Path) -> Side:
     for field, (low, high) in SPACE.items():
         command += ["--vary", f"{field}=log({low},{high})"]
     command += ["--objective", "elbo", "--trials", str(case.trials), "--search", case.search]
+    command += [] if case.halving is None else ["--halving", str(case.halving)]
     command += ["--search-seed", str(seed), "--workers", str(case.workers), "--json"]
     command += [word for edit in case.edits for word in ("--set", edit)]
     environment = {**os.environ, "OMP_NUM_THREADS": str(case.threads)}

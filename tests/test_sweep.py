@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from tests.conftest import Silent, small_recipe
+from tests.test_sweep_ray import Watching
 from vaestro.experiments import train as training
 from vaestro.experiments.recipe import Recipe, read_recipe
-from vaestro.foundation.errors import RecipeError, RunFolderError
+from vaestro.foundation.errors import RecipeError, RunFolderError, StorageError
+from vaestro.runs.lock import locked
 from vaestro.sweeps import worker as workers
 from vaestro.sweeps.definition import Definition, watched
 from vaestro.sweeps.earlier import earlier_of
@@ -22,6 +24,8 @@ from vaestro.sweeps.ledger.ledger import Ledger
 from vaestro.sweeps.ledger.rows import Sweep, Trial
 from vaestro.sweeps.space import space_of
 from vaestro.sweeps.summary import summary_of, write_outcome
+from vaestro.sweeps.sweep import Wanted
+from vaestro.sweeps.sweep import sweep as carried_out
 from vaestro.sweeps.worker import Worker
 
 
@@ -308,3 +312,20 @@ def test_the_command_goes_on_and_refuses_in_one_line(tmp_path: Path) -> None:
     words[words.index(str(root))] = str(tmp_path / "full")
     occupied = command(*words, "--trials", "3")
     assert occupied.returncode == 2 and "is not empty and holds no sweep" in occupied.stderr
+
+
+def test_two_coordinators_of_one_sweep(tmp_path: Path) -> None:
+    made, root = definition(["objective.beta=1,2"], search="grid"), tmp_path / "s"
+    opened(root, made, 2)[0].close()
+    with locked(root), pytest.raises(RunFolderError, match="run `vaestro worker") as fault:
+        carried_out(made, None, root, Wanted(), Watching())
+    assert "\n" not in str(fault.value)
+    assert not (root / "batches").exists()
+
+
+def test_a_storage_that_is_not_there_leaves_no_folder(tmp_path: Path) -> None:
+    made = definition(["objective.beta=1,2"], search="grid")
+    wanted = Wanted(storage=f"sqlite:///{tmp_path}/no/such/folder/ledger.sqlite")
+    with pytest.raises((StorageError, RecipeError)) as fault:
+        carried_out(made, None, tmp_path / "s", wanted, Watching())
+    assert "\n" not in str(fault.value) and not (tmp_path / "s").exists()
