@@ -1,5 +1,6 @@
 """Two processes under torchrun train as one does on the same batches."""
 
+import ast
 import json
 import os
 import re
@@ -209,7 +210,7 @@ def test_the_page_shards_a_model_and_its_weights_are_those_of_one_process(tmp_pa
     done(torchrun("sharded", folder=tmp_path))
     found = torch.load(tmp_path / "volumes.pt", weights_only=True)
     (edits,) = re.findall(r"edits = (\[.*?\])", text, re.S)
-    recipe = read_recipe("volumes", json.loads(edits))
+    recipe = read_recipe("volumes", ast.literal_eval(edits))
     parts = assemble(recipe, planning.choose(recipe.training))
     state = parts.fresh_state()
     stepper = Stepper(parts.task, recipe.training, parts.horizon, recipe.seed)

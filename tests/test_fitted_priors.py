@@ -231,6 +231,18 @@ def test_a_prior_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
         load_prior(tmp_path, "gaussian")
 
 
+@pytest.mark.parametrize("size", [2, 5, 12])
+def test_a_flow_of_any_size_is_written(tmp_path: Path, size: int) -> None:
+    """Its couplings share their orders."""
+    config = FlowConfig(layers=4, width=4, steps=1)
+    flow, _ = fit_flow(points(normal(40, size)), PLAIN, config, 0, lambda *told: None)
+    kept = Kept({"kind": "flow"}, flow.tensors())
+    write_prior(tmp_path / "flow", kept)
+    read = read_prior(tmp_path / "flow", "fit").tensors
+    assert read.keys() == kept.tensors.keys()
+    assert all(torch.equal(read[name], value) for name, value in kept.tensors.items())
+
+
 def test_an_interrupted_writing_leaves_no_prior(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

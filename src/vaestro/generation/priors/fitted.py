@@ -48,7 +48,8 @@ def write_prior(folder: Path, kept: Kept) -> None:
     The configuration goes first and comes last: without it there is no prior.
     """
     (folder / CONFIG).unlink(missing_ok=True)
-    whole = {name: tensor.detach().cpu().contiguous() for name, tensor in kept.tensors.items()}
+    owned = {"memory_format": torch.contiguous_format}  # two that share memory cannot be saved
+    whole = {name: tensor.detach().cpu().clone(**owned) for name, tensor in kept.tensors.items()}
     with new_file(folder / TENSORS) as staging:
         save_file(whole, staging)
     write_json(folder / CONFIG, kept.config)
