@@ -34,12 +34,14 @@ FIGURES = ("data_term", "prior_term", "elbo", "live_dimensions", "mse")
 
 Row = dict[str, Any]
 
+SIZES = {"images": 10_000, "epochs": 12, "trials": 64, "threads": 1, "workers": 1}
+
 
 def swept(root: Path, images: Path, options: argparse.Namespace) -> Row:
     """The command's own summary."""
     command = [sys.executable, "-m", "vaestro", "sweep", "mnist-dense", "--out", str(root)]
     command += [word for name, values in SPACE.items() for word in ("--vary", f"{name}={values}")]
-    command += ["--trials", str(options.trials), "--json"]
+    command += ["--trials", str(options.trials), "--workers", str(options.workers), "--json"]
     edits = [f"data.path={images}", "split.test=0.0", f"training.epochs={options.epochs}"]
     edits += [f"training.threads={options.threads}"]
     command += [word for edit in edits for word in ("--set", edit)]
@@ -91,7 +93,7 @@ def main() -> None:
     """Sweep, and write the table and the picture."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--mnist", type=Path, required=True)
-    for name, value in {"images": 10_000, "epochs": 12, "trials": 64, "threads": 1}.items():
+    for name, value in SIZES.items():
         parser.add_argument(f"--{name}", type=int, default=value)
     parser.add_argument("--quick", action="store_true", help="a size that shows no front")
     parser.add_argument("--keep", type=Path, help="keep the sweep's folder here")
@@ -107,7 +109,7 @@ def main() -> None:
         if options.picture:
             kept = root / "pictures" / f"plane{options.picture.suffix}"
             shutil.copyfile(kept, options.picture)
-    asked = {name: getattr(options, name) for name in ("images", "epochs", "trials", "threads")}
+    asked = {name: getattr(options, name) for name in SIZES}
     machine = {"machine": platform.processor() or platform.machine(), "torch": torch.__version__}
     print(shown(result))
     if options.out:
