@@ -1,6 +1,8 @@
 """Sweeps: every trial ends once and is on the disk, whatever interrupts the work."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -24,7 +26,7 @@ from vaestro.sweeps.ledger.ledger import Ledger
 from vaestro.sweeps.ledger.rows import Sweep, Trial
 from vaestro.sweeps.space import space_of
 from vaestro.sweeps.summary import summary_of, write_outcome
-from vaestro.sweeps.sweep import Wanted
+from vaestro.sweeps.sweep import Standing, Wanted
 from vaestro.sweeps.sweep import sweep as carried_out
 from vaestro.sweeps.worker import Worker
 
@@ -184,6 +186,7 @@ def test_a_holder_that_slept_too_long_changes_nothing(
     monkeypatch.setattr(workers, "Holder", Sleeper)
     assert Worker(ledger, id, said.append, tmp_path / "s").work()
     assert "batch 0: another worker has taken it" in said
+    assert "batch 0: 3 at once, as asked." in said  # what its population had to say
     assert ledger.trials(id) == seen[0]
     assert [path.name for path in (tmp_path / "s" / "batches").iterdir()] == ["0000-2"]
     ledger.close()
@@ -329,3 +332,21 @@ def test_a_storage_that_is_not_there_leaves_no_folder(tmp_path: Path) -> None:
     with pytest.raises((StorageError, RecipeError)) as fault:
         carried_out(made, None, tmp_path / "s", wanted, Watching())
     assert "\n" not in str(fault.value) and not (tmp_path / "s").exists()
+
+
+@pytest.mark.slow
+def test_ctrl_c_stops_every_worker_and_the_same_call_goes_on(tmp_path: Path) -> None:
+    class Impatient(Watching):
+        def looked(self, standing: Standing) -> None:
+            if standing.batches and not self.ended:
+                self.ended = 1
+                os.kill(os.getpid(), signal.SIGINT)
+
+    made, root = definition(["objective.beta=0.5,1,1.5"], search="grid"), tmp_path / "s"
+    summary = carried_out(made, None, root, Wanted(), Impatient())
+    assert summary["status"] == "interrupted"
+    ledger, id = opened(root, made, 3)
+    assert ledger.sweep(id).state == "stopped"
+    assert not Worker(ledger, id, print, root).work()  # one on another machine
+    ledger.close()
+    assert carried_out(None, None, root, Wanted(), Watching())["finished"] == 3

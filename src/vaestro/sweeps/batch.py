@@ -1,6 +1,7 @@
 """One batch, from its lease to its results: screened, trained as one population, told."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +29,19 @@ class BatchRun:
     """The work of one lease. What is written counts only under its token."""
 
     def __init__(
-        self, folder: SweepFolder, definition: Definition, holder: Holder, shared: SharedParts
+        self,
+        folder: SweepFolder,
+        definition: Definition,
+        holder: Holder,
+        shared: SharedParts,
+        say: Callable[[str], None],
     ) -> None:
+        """`say` hears what a person may want to read in the worker's log."""
+        self.say = say
         self.folder, self.definition = folder, definition
         self.holder, self.shared = holder, shared
         self.lease = holder.lease
         self.trials = list(holder.lease.trials)
-        self.said: list[str] = []
         self.judge: RungJudge | None = None
 
     def run(self) -> bool:
@@ -193,7 +200,7 @@ class _Told:
 
     def member(self, number: int) -> HeldMember:
         """The display of one member."""
-        return HeldMember(self.batch.holder, self.batch.said)
+        return HeldMember(self.batch.holder, self.batch.say, self.members[number].number)
 
     def done(self, number: int, summary: dict[str, Any]) -> None:
         """A member has ended, and its folder is whole."""
@@ -201,8 +208,8 @@ class _Told:
         self.batch.holder.progress()
 
     def say(self, text: str) -> None:
-        """Kept for the worker's log."""
-        self.batch.said.append(text)
+        """A sentence about the batch."""
+        self.batch.say(f"batch {self.batch.lease.batch}: {text}")
 
 
 def _outcome(summary: dict[str, Any], rung: int | None) -> tuple[Outcome, str | None]:

@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from collections.abc import Callable
 
 from vaestro.experiments.assemble import Assembly
 from vaestro.sweeps.ledger.ledger import Ledger
@@ -49,8 +50,9 @@ class Holder:
 class HeldMember:
     """The display of a member that is trained under a lease: its steps are what renews it."""
 
-    def __init__(self, holder: Holder, said: list[str]) -> None:
-        self.holder, self.said = holder, said
+    def __init__(self, holder: Holder, say: Callable[[str], None], trial: int) -> None:
+        self.holder, self.trial = holder, trial
+        self._say = say
 
     def started(self, assembly: Assembly, step: int) -> None:
         """The member is about to take its next step."""
@@ -65,5 +67,5 @@ class HeldMember:
         self.holder.progress()
 
     def say(self, text: str) -> None:
-        """Kept: the run's events and diagnosis have it too."""
-        self.said.append(text)
+        """The sentence, with the trial that it is about."""
+        self._say(f"trial {self.trial}: {text}")

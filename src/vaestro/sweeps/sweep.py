@@ -208,8 +208,7 @@ def _carried_out(
         finally:
             crew.dismiss()
     standing = look(ledger, id)
-    if standing.done:
-        ledger.set_state(id, "finished")
+    ledger.set_state(id, "finished" if standing.done else "stopped")  # workers elsewhere stop too
     seconds = time.monotonic() - began
     status = "finished" if standing.done else "interrupted"
     summary = summary_of(folder.root, definition, standing.trials, status, seconds)

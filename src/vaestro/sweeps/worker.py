@@ -108,7 +108,7 @@ class Worker:
         how = "" if lease.token == 1 else f", taken over for the {_ordinal(lease.token)} time"
         self.say(f"batch {lease.batch}: {len(lease.trials)} trials{how}")
         holder = Holder(self.ledger, lease, self.lease_seconds, self.parent)
-        batch = BatchRun(self.folder, self.definition, holder, self.shared)
+        batch = BatchRun(self.folder, self.definition, holder, self.shared, self.say)
         try:
             whole = batch.run()
         except LeaseLostError:
