@@ -23,11 +23,8 @@ BASELINE_SAMPLES, MOST_NUMBERS = 2048, 4_000_000
 """The monitor's baseline is taken on so many samples, of so many numbers in all."""
 
 
-class Display(Protocol):
-    """What shows progress to a person."""
-
-    def started(self, assembly: Assembly, step: int) -> None:
-        """The run is about to take its first step (or the first after a resume)."""
+class Onlooker(Protocol):
+    """Told how a training goes on, whatever is trained."""
 
     def stepped(self, step: int) -> None:
         """A step was finished."""
@@ -39,6 +36,25 @@ class Display(Protocol):
         """A sentence for the person."""
 
 
+class Display(Onlooker, Protocol):
+    """What shows progress to a person."""
+
+    def started(self, assembly: Assembly, step: int) -> None:
+        """The run is about to take its first step (or the first after a resume)."""
+
+
+class Times:
+    """When a record entered the history, in a file that is no part of the history."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self.path, self.began = folder.times, time.monotonic()
+
+    def note(self, record: dict[str, Any]) -> None:
+        """Write down when `record` came."""
+        seconds = round(time.monotonic() - self.began, 3)
+        append_record(self.path, {"step": record["step"], "seconds": seconds})
+
+
 class Keeper:
     """The loop's watcher: forwards to the display, keeps snapshots and times."""
 
@@ -46,17 +62,16 @@ class Keeper:
         self.folder = folder
         self.assembly = assembly
         self.display = display
-        self.began = time.monotonic()
+        self.times = Times(folder)
 
     def stepped(self, step: int) -> None:
         """Forward to the display."""
         self.display.stepped(step)
 
     def recorded(self, record: dict[str, Any]) -> None:
-        """Forward, and note when it happened in a file that is no part of the history."""
+        """Forward, and note when it happened."""
         self.display.recorded(record)
-        seconds = round(time.monotonic() - self.began, 3)
-        append_record(self.folder.times, {"step": record["step"], "seconds": seconds})
+        self.times.note(record)
 
     def noticed(self, event: dict[str, Any]) -> None:
         """Tell the person, in words with what to change."""

@@ -1,32 +1,22 @@
 """Who looks on while a diffusion prior trains: the display, and the keeper of times and samples."""
 
-import time
 from typing import Any, Protocol
 
 from vaestro.experiments.diffusion.parts import DiffusionParts
 from vaestro.experiments.snapshots import SHOWN, write_arrays
+from vaestro.experiments.watch import Onlooker, Times
 from vaestro.foundation.randomness import Stream
 from vaestro.generation.sampling import sample
 from vaestro.health.monitor.causes import words
 from vaestro.runs.folder import RunFolder
-from vaestro.runs.history import append_record
 from vaestro.training.state import TrainState
 
 
-class DiffusionDisplay(Protocol):
+class DiffusionDisplay(Onlooker, Protocol):
     """What shows progress to a person."""
 
     def started(self, parts: DiffusionParts, step: int) -> None:
         """The training is about to take its first step (or the first after a resume)."""
-
-    def stepped(self, step: int) -> None:
-        """A step was finished."""
-
-    def recorded(self, record: dict[str, Any]) -> None:
-        """A record entered the history."""
-
-    def say(self, text: str) -> None:
-        """A sentence for the person."""
 
 
 class DiffusionKeeper:
@@ -34,17 +24,16 @@ class DiffusionKeeper:
 
     def __init__(self, folder: RunFolder, parts: DiffusionParts, display: DiffusionDisplay) -> None:
         self.folder, self.parts, self.display = folder, parts, display
-        self.began = time.monotonic()
+        self.times = Times(folder)
 
     def stepped(self, step: int) -> None:
         """Forward to the display."""
         self.display.stepped(step)
 
     def recorded(self, record: dict[str, Any]) -> None:
-        """Forward, and note when it happened in a file that is no part of the history."""
+        """Forward, and note when it happened."""
         self.display.recorded(record)
-        seconds = round(time.monotonic() - self.began, 3)
-        append_record(self.folder.times, {"step": record["step"], "seconds": seconds})
+        self.times.note(record)
 
     def noticed(self, event: dict[str, Any]) -> None:
         """Tell the person, in words with what to change."""
