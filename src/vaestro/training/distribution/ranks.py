@@ -1,5 +1,6 @@
 """Who takes the steps of a run: one process alone, or several that torchrun started."""
 
+import importlib
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -88,12 +89,20 @@ def joined(ranks: Ranks) -> Iterator[Ranks]:
     if graphics:
         torch.cuda.set_device(ranks.local)
     both = graphics and distributed.is_nccl_available()
+    _load_first()
     with or_lost():
         distributed.init_process_group("cpu:gloo,cuda:nccl" if both else "gloo")
     try:
         yield ranks
     finally:
         distributed.destroy_process_group()
+
+
+def _load_first() -> None:
+    """Load what would hold the group for good, were it loaded while there is one: defaults of its
+    functions are the group of that moment. gloo's threads would then live until Python is torn
+    down, which now and then aborts a process that is done."""
+    importlib.import_module("torch.distributed.nn.functional")
 
 
 def require_place(ranks: Ranks, device: str) -> None:
