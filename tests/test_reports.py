@@ -20,11 +20,11 @@ from vaestro.health.finding import Verdict
 from vaestro.metrics.live import LIVE_NATS
 from vaestro.reports import advice, tables, words
 from vaestro.reports.commands import command
+from vaestro.reports.curve import MOST_POINTS, curve, thinned
 from vaestro.reports.facts import read_facts
 from vaestro.reports.figures import kl, latent, pairs, scales, spectrum, traversal
 from vaestro.reports.figures.apart import pushed_apart
 from vaestro.reports.figures.catalogue import drawings
-from vaestro.reports.figures.curves import MOST_POINTS, curve, thinned
 from vaestro.reports.figures.mosaic import columns_for, run_look
 from vaestro.reports.findings import findings
 from vaestro.reports.glossary import glossary

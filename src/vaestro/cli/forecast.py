@@ -9,8 +9,7 @@ from rich.console import Console
 from vaestro.cli.forecast_page import page
 from vaestro.cli.output import Assignments, Json, finish
 from vaestro.experiments.forecast_face import forecast as forecast_of
-from vaestro.experiments.generic import recipe_for_path
-from vaestro.experiments.recipe import quoted, read_recipe
+from vaestro.experiments.wanted import chosen
 
 
 def forecast(
@@ -33,10 +32,7 @@ def forecast(
     RECIPE is a built-in name (see `vaestro recipes`) or a YAML file; digits when left out, and
     with --data the recipe for that kind of data.
     """
-    assignments = [*([] if data is None else [f"data.path={quoted(data)}"]), *(set_ or [])]
-    if recipe is None:
-        recipe = "digits" if data is None else recipe_for_path(data)
-    told = forecast_of(read_recipe(recipe, assignments), probe=probe, timed=True)
+    told = forecast_of(chosen(recipe, data, set_), probe=probe, timed=True)
     if json:
         finish(told.as_json(), told.sentence, True)
         return

@@ -5,11 +5,11 @@ from typing import Annotated, NamedTuple
 
 from cyclopts import Parameter, validators
 
-from vaestro.cli.chosen import chosen
 from vaestro.cli.output import finish
 from vaestro.cli.population_progress import TerminalPopulation
 from vaestro.experiments.population import population as training
 from vaestro.experiments.population.variations import Edits, crossed, listed
+from vaestro.experiments.wanted import chosen
 from vaestro.foundation.errors import RecipeError, RunFolderError
 from vaestro.runs.folder import next_free
 

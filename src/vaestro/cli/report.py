@@ -25,7 +25,7 @@ def _written(folder: Path) -> Path:
 
     if holds_study(folder):
         return rewrite(folder)
-    place, definition, sweep, trials = found = read_sweep(folder)
+    place, definition, sweep, trials, _ = found = read_sweep(folder)
     summary = summary_of(place.root, definition, trials, found.status, 0.0)
     write_outcome(place, definition, trials, summary)  # the page speaks of these files
     return write_page(place, definition, trials, found.status, sweep.trials)

@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter, validators
 
-from vaestro.cli.chosen import chosen
 from vaestro.cli.output import Assignments
 from vaestro.experiments.recipe import located
+from vaestro.experiments.wanted import chosen
 from vaestro.sweeps.definition import BATCH, Definition, Search, watched
 from vaestro.sweeps.earlier import earlier_of
 from vaestro.sweeps.folder import SweepFolder

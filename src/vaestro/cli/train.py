@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from vaestro.cli.chosen import chosen, edits
 from vaestro.cli.output import Assignments, Json, finish
 from vaestro.cli.population import (
     Listed,
@@ -22,6 +21,7 @@ from vaestro.experiments import train as training
 from vaestro.experiments.circumstances import Circumstances
 from vaestro.experiments.population.folder import PopulationFolder
 from vaestro.experiments.recipe import Recipe, apply, read_recipe
+from vaestro.experiments.wanted import chosen, edits
 from vaestro.experiments.watch import Bystander, Display
 from vaestro.foundation.errors import RecipeError, RunFolderError
 from vaestro.reports.page import write_report

@@ -20,6 +20,7 @@ class SplitConfig(Config):
     """`test`: official, or a fraction of all samples; `validation`: official, or a fraction of the
     others. With `whole_groups`, samples of one group (an object, a subject, a structure) stay
     together where the data set knows groups; parts are then as near to the fractions as they allow.
+    `seed` is that of the shuffle.
     """
 
     validation: Literal["official"] | Annotated[float, Field(gt=0, lt=1)] = 0.2

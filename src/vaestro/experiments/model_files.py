@@ -49,12 +49,8 @@ def load_model(folder: Path, guests: Guests = NOBODY) -> tuple[VAE, SampleSpec]:
             f"{folder} holds no model; the run has not finished: "
             "go on with `vaestro train --run ... --resume`"
         )
-    config = read_json(folder / "config.json")
-    spec, inner = (SampleSpec.from_plain(config[name]) for name in ("spec", "model_spec"))
-    recipe = Recipe.parse(
-        {"data": "digits", "model": config["model"], "transform": config["transform"]}
-    )
-    vae = empty_vae(recipe, spec, inner, guests).to(getattr(torch, config["dtype"]))
+    recipe, spec, inner, dtype = _described(folder)
+    vae = empty_vae(recipe, spec, inner, guests).to(dtype)
     try:
         weights = load_file(folder / "model.safetensors")
     except Exception as fault:
@@ -62,6 +58,35 @@ def load_model(folder: Path, guests: Guests = NOBODY) -> tuple[VAE, SampleSpec]:
     check_weights(vae, weights)
     vae.load_state_dict(weights)
     return vae.eval(), spec
+
+
+def require_own_size(folder: Path) -> None:
+    """Raise CheckpointError when config.json describes a model of far more numbers than
+    model.safetensors has bytes: asked before a folder from anywhere is loaded, since building such
+    a model would take the machine's memory. The model is built without storage to count them."""
+    recipe, spec, inner, _ = _described(folder)
+    sides = (recipe.model.encoder, recipe.model.decoder)
+    if any(config.kind in ("part", "given") for config in sides):
+        return  # made by whoever loads it, not described by the folder alone
+    with torch.device("meta"):
+        vae = empty_vae(recipe, spec, inner)
+    count = sum(tensor.numel() for tensor in vae.state_dict().values())
+    held = (folder / "model.safetensors").stat().st_size
+    if count > held:
+        raise CheckpointError(
+            f"{folder}/config.json describes a model of {count:,} numbers and model.safetensors "
+            f"has {held:,} bytes; they are not of one run"
+        )
+
+
+def _described(folder: Path) -> tuple[Recipe, SampleSpec, SampleSpec, torch.dtype]:
+    """The model's recipe, the specs before and after its transform, the type of its numbers."""
+    config = read_json(folder / "config.json")
+    spec, inner = (SampleSpec.from_plain(config[name]) for name in ("spec", "model_spec"))
+    recipe = Recipe.parse(
+        {"data": "digits", "model": config["model"], "transform": config["transform"]}
+    )
+    return recipe, spec, inner, getattr(torch, config["dtype"])
 
 
 def empty_vae(recipe: Recipe, spec: SampleSpec, inner: SampleSpec, guests: Guests = NOBODY) -> VAE:

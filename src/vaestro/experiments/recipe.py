@@ -48,7 +48,13 @@ AnyObjective = Annotated[
 
 
 class Recipe(Config):
-    """A whole run. `name` and `about` describe it; every other field changes what is computed."""
+    """A whole run. `name` and `about` describe it; every other field changes what is computed.
+
+    `seed` is that of everything random but the split; `data` are the samples, `split` their parts
+    for training, validation and test; `augmentation` shows training samples in other views, and
+    `transform` all of them in other units. `model` is what is trained, `objective` what it
+    minimises, `training` how and for how long.
+    """
 
     name: str = Field(default="recipe", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)
     about: str = ""
@@ -98,12 +104,19 @@ def read_recipe(source: str | Path, assignments: Sequence[str] = ()) -> Recipe:
 
 def apply(recipe: Recipe, assignments: Sequence[str]) -> Recipe:
     """`recipe` with `field.path=value` edits in order; only the last state must be legal."""
+    return Recipe.parse(drafted(recipe, assignments))
+
+
+def drafted(recipe: Recipe, assignments: Sequence[str]) -> dict[str, Any]:
+    """The plain values of `apply`, before they are checked a last time: whoever edits field after
+    field is shown them also where they are not legal yet. Raises RecipeError for a malformed edit
+    or a field that does not exist."""
     values = _reading(recipe, assignments)
     for assignment in assignments:
         values = edited(values, (assignment,))
         with suppress(RecipeError):  # a new kind may need the fields that the next edits give
             values = Recipe.parse(values).plain()
-    return Recipe.parse(values)
+    return values
 
 
 def _reading(recipe: Recipe, assignments: Sequence[str]) -> dict[str, Any]:

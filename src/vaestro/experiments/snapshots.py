@@ -5,24 +5,28 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from vaestro.evaluation.encode import encode_split
 from vaestro.experiments.assemble import Assembly
 from vaestro.foundation.files import new_file
 from vaestro.foundation.randomness import Stream
 from vaestro.generation.sampling import sample
 
-SHOWN = 16
+SHOWN, ENCODED = 16, 512
 
 
 @torch.inference_mode()
 def write_snapshot(path: Path, assembly: Assembly) -> None:
-    """Write the 16 fixed reconstructions and samples; natural units, float32."""
+    """Write the 16 fixed reconstructions and samples, in natural units, and the mean KL of each
+    latent dimension over 512 held-out samples, in nats; float32."""
     vae = assembly.vae
     batch = next(iter(assembly.material.some("validation", SHOWN)))
+    held_out = encode_split(vae, assembly.material.some("validation", ENCODED))
     write_arrays(
         path,
         original=batch.truth,
         reconstruction=vae.generate(vae.encode(batch.x, batch.given).mean, batch.given),
         samples=sample(vae, SHOWN, assembly.recipe.seed, stream=Stream.PICTURES),
+        kl_per_dimension=held_out.kl.mean(0),
     )
 
 

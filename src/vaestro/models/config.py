@@ -20,8 +20,10 @@ class ModelConfig(Config):
     """`latent` dimensions between an encoder and a decoder, and the distributions at both ends.
 
     With `spatial` the latents lie on the encoder's smallest grid, `latent` of them at each place,
-    as latent diffusion wants them. `condition`: what both are told beside; `predictor`: a covariate
-    that is read from the encoder's features, and costs its nats.
+    as latent diffusion wants them. `encoder` and `decoder` are the networks; `posterior` is the
+    distribution of a sample's latents, `prior` that of all of them, and `likelihood` that of a
+    sample given its latents. `condition`: what both networks are told beside; `predictor`: a
+    covariate that is read from the encoder's features, and costs its nats.
     """
 
     latent: int = Field(default=16, ge=1)

@@ -17,7 +17,12 @@ from vaestro.probability.reduction import Reduction, Weights, effective_beta, we
 
 
 class ObjectiveConfig(Config):
-    """beta, the reduction, and free bits (nats of KL per latent dimension that cost nothing)."""
+    """The ELBO and its weighted relatives.
+
+    `beta` weighs the prior term: a number, a schedule, or a rule. `reduction` says how the terms
+    are summed or averaged, which weighs them too. `free_bits`: nats of KL for each latent dimension
+    that cost nothing.
+    """
 
     kind: Literal["elbo"] = "elbo"
     beta: BetaConfig = Constant(value=1.0)

@@ -38,6 +38,12 @@ MEANINGS = {
     "running": "This page shows the run as far as it came when the page was written.",
     "interrupted": "The run was stopped before its end; nothing is lost.",
 }
+GOING = {
+    None: "The run has no summary yet: it is training, or was killed.",
+    True: "The run is training.",
+    False: "No process trains the run: it was killed, or is trained on another machine.",
+}
+"""What a run without a summary does, by whether a process is known to be at work in it."""
 HEALTHY = (
     "Compare the new samples below with the reconstructions: if only the samples are poor, the "
     "codes do not fill the prior; if both are blurred, the observation variance is too large or "
@@ -57,29 +63,32 @@ class Verdict:
     commands: tuple[str, ...]
 
 
-def verdict(facts: RunFacts) -> Verdict:
-    """The run's verdict with its meaning and the next step."""
+def verdict(facts: RunFacts, at_work: bool | None = None) -> Verdict:
+    """The run's verdict with its meaning and the next step. `at_work`: whether a process trains it
+    at this moment; None where that is not known, as on a page that is read later."""
     word = facts.verdict
-    advice, commands = _next(facts, word)
+    training = word == "running" and at_work is True
+    advice, commands = ("", ()) if training else _next(facts, word)
     advice = " ".join(
         [part for part in (advice, *ignored(facts.evaluation, facts.settings)) if part]
     )
-    shown = re.sub(r"(?<![\w-])-(?=\d)", MINUS, _sentence(facts))  # true minus signs
+    shown = re.sub(r"(?<![\w-])-(?=\d)", MINUS, _sentence(facts, at_work))  # true minus signs
     tone = TONES.get(word, "neutral")
-    meaning = MEANINGS.get(word, "")
+    known = word == "running" and at_work is not None
+    meaning = "" if known else MEANINGS.get(word, "")
     return Verdict(word.replace("_", " "), tone, shown, meaning, advice, commands)
 
 
-def _sentence(facts: RunFacts) -> str:
+def _sentence(facts: RunFacts, at_work: bool | None) -> str:
     """The summary's; where the doctor was asked again and says something else, that."""
     said = str(facts.summary.get("sentence") or "") if facts.current else ""
     if facts.status == "running" or not said:
-        return _so_far(facts)
+        return _so_far(facts, at_work)
     other = facts.summary.get("verdict") not in (None, facts.verdict)
     return str(facts.diagnosis.get("sentence") or said) if other else said
 
 
-def _so_far(facts: RunFacts) -> str:
+def _so_far(facts: RunFacts, at_work: bool | None) -> str:
     last = facts.figures("validation") or facts.figures("train")
     at = f"after {counted(facts.steps, 'step')}"
     if facts.status == "diverged":
@@ -87,7 +96,7 @@ def _so_far(facts: RunFacts) -> str:
     data_term = finite(last.get("data_term"))
     shown = f", with a data term of {number(data_term)} nats per sample" if data_term else ""
     if facts.status == "running":
-        return f"The run has no summary yet: it is training, or was killed. It stands {at}{shown}."
+        return f"{GOING[at_work]} It stands {at}{shown}."
     return f"The run stands {at}{shown}."
 
 

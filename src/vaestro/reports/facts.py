@@ -5,7 +5,7 @@ read as far as it came. Letters: N samples, S shown samples, D dimensions walked
 K latents; * the axes of one sample.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -57,13 +57,13 @@ class RunFacts:
     @property
     def steps(self) -> int:
         """The newest step that the history or the summary knows of."""
-        known = [row.get("step") for row in self.history[-2:]] + [self.summary.get("steps")]
-        return max((int(step) for step in known if step is not None), default=0)
+        told = [row.get("step") for row in self.history[-2:]] + [self.summary.get("steps")]
+        return max((int(step) for step in map(finite, told) if step is not None), default=0)
 
     @property
     def current(self) -> bool:
         """Whether the summary speaks of the run as it is now, not as it was before a resume."""
-        return bool(self.summary) and int(self.summary.get("steps") or 0) >= self.steps
+        return bool(self.summary) and (finite(self.summary.get("steps")) or 0) >= self.steps
 
     @property
     def status(self) -> str:
@@ -127,8 +127,8 @@ class RunFacts:
         return summarised if isinstance(summarised, dict) else (rows[-1] if rows else {})
 
 
-def read_facts(folder: Path) -> RunFacts:
-    """Read what is in `folder`.
+def read_facts(folder: Path, history: Callable[[Path], tuple[Record, ...]] = read_rows) -> RunFacts:
+    """Read what is in `folder`; `history` reads the rows of history.jsonl, all of them or some.
 
     Raises RunFolderError for a folder that is no run. Damaged optional files are left out and
     named in `notes`; damaged lines of a .jsonl file are left out silently, since a run that is
@@ -143,7 +143,7 @@ def read_facts(folder: Path) -> RunFacts:
         recipe=recipe,
         settings=_settings(recipe, notes),
         manifest=read_manifest(paths.manifest),
-        history=read_rows(paths.history),
+        history=history(paths.history),
         summary=read_object(paths.summary, notes),
         evaluation=read_object(paths.evaluation, notes),
         forecast=read_object(paths.forecast, notes),

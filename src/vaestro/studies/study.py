@@ -31,7 +31,7 @@ def rewrite(root: Path) -> Path:
     """Write the tables and the page of the study in `root` anew; returns the page. Raises
     RunFolderError or StorageError in one line."""
     study, found = stored_study(root), read_sweep(root)
-    folder, definition, sweep, trials = found
+    folder, definition, sweep, trials, _ = found
     keeping = StudyKeeping(study)
     summary = summary_of(root, definition, trials, found.status, 0.0)
     keeping.tables(folder, definition, trials, summary)

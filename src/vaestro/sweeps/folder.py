@@ -67,13 +67,23 @@ class SweepFolder:
         self.place.chmod(0o600)  # a storage's address may hold a password
 
     def read_place(self) -> dict[str, Any]:
-        """The sweep's id and the address of its ledger. Raises RunFolderError where none is."""
+        """The sweep's id and the address of its ledger. Raises RunFolderError where none is, or
+        where they cannot be read."""
         if not self.exists:
             raise RunFolderError(
                 f"{self.root} holds no sweep.json, so it is no sweep; give the folder that "
                 "`vaestro sweep` made"
             )
-        place = dict(read_json(self.place))
+        try:
+            place = read_json(self.place)
+        except ValueError:
+            place = None
+        if not isinstance(place, dict) or not all(
+            isinstance(place.get(name), str) for name in ("id", "storage")
+        ):
+            raise RunFolderError(
+                f"{self.place} is damaged: it must name the sweep's id and its ledger's storage"
+            )
         return place | {"storage": self._moved(place["storage"])}
 
     def _moved(self, storage: str) -> str:

@@ -56,8 +56,10 @@ def facts_of(
     trials: Sequence[Trial],
     status: str,
     wanted: int,
+    importance: bool = True,
 ) -> shown.SweepFacts:
-    """Everything that the page shows."""
+    """Everything that the page shows; without `importance`, which takes a second or two, the rest
+    of it."""
     best, front = found(definition, trials)
     recipe = definition.recipe
     if best is not None:
@@ -77,7 +79,7 @@ def facts_of(
         wanted=wanted,
         best=None if best is None else trials[best].number,
         front=tuple(trials[place].number for place in front),
-        importance=tuple(importances(definition, trials)),
+        importance=tuple(importances(definition, trials)) if importance else (),
         seconds=seconds_of(folder, trials),
         recipe="" if best is None else recipe.to_yaml(),
         train="" if best is None else longer(recipe, folder.best),

@@ -1,5 +1,7 @@
 """A sweep as its folder and its ledger have it, for those who only read it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -7,16 +9,17 @@ from vaestro.foundation.errors import RunFolderError
 from vaestro.sweeps.definition import Definition
 from vaestro.sweeps.folder import SweepFolder
 from vaestro.sweeps.ledger.ledger import Ledger
-from vaestro.sweeps.ledger.rows import Sweep, Trial
+from vaestro.sweeps.ledger.rows import Batch, Sweep, Trial
 
 
 class StoredSweep(NamedTuple):
-    """A sweep and all its trials, in the order of their numbers."""
+    """A sweep, all its trials in the order of their numbers, and its batches, the oldest first."""
 
     folder: SweepFolder
     definition: Definition
     sweep: Sweep
     trials: list[Trial]
+    batches: list[Batch]
 
     @property
     def status(self) -> str:
@@ -24,18 +27,25 @@ class StoredSweep(NamedTuple):
         return "finished" if self.sweep.state == "finished" else "unfinished"
 
 
-def read_sweep(root: Path) -> StoredSweep:
+def read_sweep(root: Path, patience: float = 60.0) -> StoredSweep:
     """The sweep in the folder `root`. Raises RunFolderError where none is, or where its ledger has
-    gone; StorageError when that does not answer."""
+    gone; StorageError when that does not answer for `patience` seconds."""
     folder = SweepFolder(root)
-    place = folder.read_place()
     definition = Definition.parse(folder.read_definition())
-    _require_file(place["storage"], root)
-    ledger = Ledger(place["storage"])
+    with stored_ledger(folder, patience) as (ledger, id):
+        sweep, trials, batches = ledger.sweep(id), ledger.trials(id), ledger.batches(id)
+    return StoredSweep(folder, definition, sweep, trials, batches)
+
+
+@contextmanager
+def stored_ledger(folder: SweepFolder, patience: float = 60.0) -> Iterator[tuple[Ledger, str]]:
+    """The ledger of the sweep in a folder, open, and the sweep's id in it. Raises as `read_sweep`
+    does."""
+    place = folder.read_place()
+    _require_file(place["storage"], folder.root)
+    ledger = Ledger(place["storage"], patience)
     try:
-        return StoredSweep(
-            folder, definition, ledger.sweep(place["id"]), ledger.trials(place["id"])
-        )
+        yield ledger, place["id"]
     finally:
         ledger.close()
 

@@ -47,6 +47,11 @@ class Standing(NamedTuple):
         asked = self.sweep.asked >= self.sweep.trials
         return asked and all(batch.state == "done" for batch in self.batches)
 
+    @property
+    def stopped(self) -> bool:
+        """Whether somebody said in the ledger that it shall stop."""
+        return self.sweep.state == "stopped"
+
 
 class SweepDisplay(Protocol):
     """What shows a sweep to a person."""
@@ -200,7 +205,7 @@ def _carried_out(
     crew = wanted.crew(folder, display.say)
     with interruption() as asked:
         try:
-            while not standing.done and not asked.is_set():
+            while not (standing.done or standing.stopped or asked.is_set()):
                 crew.keep(standing.ended)
                 asked.wait(LOOK_SECONDS)
                 standing = look(ledger, id)

@@ -99,6 +99,11 @@ MonitorConfig = Annotated[
 class TrainingConfig(Config):
     """How long, how fast, on what. Times in epochs unless a field says steps or seconds.
 
+    `epochs` passes over the training samples, in steps of `batch_size` samples each.
+    `optimiser` makes a step from a gradient; `learning_rate` is the size of its steps and
+    `weight_decay` the pull of weights towards 0, numbers or schedules.
+    `clip_norm` shortens a longer gradient to that length (null: none is).
+    `early_stopping` ends a run that gets no better, and keeps its best weights (null: never).
     `accumulate` processes each batch in so many parts, for memory; a step is the same to rounding.
     `activation_checkpointing` computes the layers once more for the gradient instead of holding
     what they were given: less memory, more time, the same bits.
@@ -107,8 +112,12 @@ class TrainingConfig(Config):
     `checkpoint_steps` steps (null: none by steps) and every `checkpoint_seconds` seconds.
     `threads` null takes what torch finds, `auto` the fastest number by trial, where the run is long
     enough: the clock then decides the last bits, which is why it is not the default.
+    `snapshot_epochs` keeps pictures of reconstructions and samples every so many epochs.
     `ema` is the decay of the averaged weights (0: none).
     `monitor` watches the run: off, warn, stop or remedy.
+    `device` is where it is trained, `auto` a GPU where there is one; `precision` is that of its
+    numbers. `compile` and `channels_last` may make steps faster; `deterministic` allows torch only
+    operations that give the same bits each time.
     """
 
     epochs: int = Field(default=30, ge=1)

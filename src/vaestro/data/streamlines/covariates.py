@@ -13,6 +13,11 @@ from vaestro.data.streamlines.resample import arc_lengths, resample_lines
 CURVATURE_POINTS = 24
 """Curvature is measured on a polyline of so many points: turns of the scale of the anatomy count,
 and the zigzag of tracking steps does not."""
+UNITS = {
+    **dict.fromkeys(("length", "end_to_end", "centroid_x", "centroid_y", "centroid_z"), "mm"),
+    "mean_curvature": "1/mm",
+}
+"""Of the quantities that have one."""
 
 
 def measured(lines: Lines) -> dict[str, np.ndarray]:

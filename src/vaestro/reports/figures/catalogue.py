@@ -19,6 +19,7 @@ from vaestro.reports.figures import (
 )
 from vaestro.reports.figures.drawing import Drawing
 from vaestro.reports.figures.mosaic import run_look, samples_in
+from vaestro.reports.live import LIVE_NATS
 from vaestro.reports.numerals import counted, number
 
 SPECTRUM = "spectrum"
@@ -166,7 +167,7 @@ def _kl(carried: kl.SortedKl) -> Drawing:
         "kl",
         "What each dimension carries",
         f"Bar chart: {carried.live} of {len(carried.nats)} latent dimensions are above "
-        f"{kl.LIVE_NATS} nats; the largest carries {number(float(carried.nats[0]))} nats.",
+        f"{LIVE_NATS} nats; the largest carries {number(float(carried.nats[0]))} nats.",
         "Means over held-out data. Blue dimensions are live: they tell something about the sample. "
         "Grey ones are left at the prior and cost nothing. The scale is linear up to the dashed "
         "line and logarithmic above.",

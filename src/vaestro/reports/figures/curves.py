@@ -8,53 +8,15 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, MaxNLocator
-from numpy.typing import NDArray
 
+from vaestro.reports.curve import curve
 from vaestro.reports.facts import SPLITS, RunFacts, finite
 from vaestro.reports.figures import style
 from vaestro.reports.figures.scales import spread_out
 
-MOST_POINTS = 700
-"""A longer line is thinned to the lowest and highest value of so many halves of stretches."""
 COLOURS = {"train": style.TRAIN, "validation": style.HELD_OUT}
 NAMES = {"train": "training", "validation": "held-out"}
 DASHES = (0, (5, 3))
-
-
-@dataclass(frozen=True)
-class Curve:
-    """One quantity of one split over the steps; both (R,), a missing value is NaN."""
-
-    steps: NDArray[np.float64]
-    values: NDArray[np.float64]
-
-    @property
-    def empty(self) -> bool:
-        """Whether there is no finite value to draw."""
-        return not bool(np.isfinite(self.values).any())
-
-
-def curve(facts: RunFacts, split: str, quantity: str) -> Curve:
-    """The curve of `quantity`, such as data_term, thinned for drawing."""
-    rows = [row for row in facts.rows(split) if finite(row.get("step")) is not None]
-    known = (finite(row.get(quantity)) for row in rows)
-    return thinned(
-        np.array([float(row["step"]) for row in rows]),
-        np.array([np.nan if value is None else value for value in known]),
-    )
-
-
-def thinned(steps: NDArray[np.float64], values: NDArray[np.float64]) -> Curve:
-    """At most MOST_POINTS points: each stretch keeps its lowest and highest, so no peak is lost."""
-    if len(steps) <= MOST_POINTS:
-        return Curve(steps, values)
-    kept: list[int] = [0, len(steps) - 1]
-    for stretch in np.array_split(np.arange(len(steps)), MOST_POINTS // 2 - 1):
-        known = stretch[np.isfinite(values[stretch])]
-        if len(known):
-            kept += [int(known[values[known].argmin()]), int(known[values[known].argmax()])]
-    chosen = np.unique(kept)
-    return Curve(steps[chosen], values[chosen])
 
 
 def draw_curves(facts: RunFacts, width: int) -> Figure:

@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 
 from vaestro.reports.facts import RunFacts
 from vaestro.reports.figures import style
+from vaestro.reports.live import LIVE_NATS
 
-LIVE_NATS = 0.01
-"""A latent dimension is live when its mean KL exceeds this many nats."""
 DASHES = (0, (5, 3))
 WIDEST = 44
 """CSS pixels from one bar to the next, at most."""

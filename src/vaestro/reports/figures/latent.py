@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from vaestro.reports.facts import RunFacts
 from vaestro.reports.figures import style
 from vaestro.reports.figures.apart import pushed_apart
-from vaestro.reports.numerals import number, share
+from vaestro.reports.latent_plane import principal_plane
+from vaestro.reports.numerals import number
 
 OTHER = "#bbbbbb"
 RINGS = (1.0, 2.0)
@@ -68,27 +69,14 @@ def _shades(facts: RunFacts, kept: NDArray[np.bool_]) -> tuple[NDArray[np.float6
 
 
 def flattened(means: NDArray[np.float64]) -> tuple[NDArray[np.float64], tuple[str, str]]:
-    """(N, K) -> (N, 2): the latents themselves up to K = 2, else their two principal axes.
-
-    The rotation comes from the centred means but is applied to the means themselves, so that the
-    prior's centre stays at 0. Each axis points to where its largest weight is positive.
-    """
+    """(N, K) -> (N, 2): the latents themselves up to K = 2, else their place in their principal
+    plane, and the names of the axes; one latent stands beside its rank."""
     latents = means.shape[1]
     if latents == 1:
         rank = np.argsort(np.argsort(means[:, 0], kind="stable"), kind="stable")
         return np.column_stack([means[:, 0], (rank + 0.5) / len(means)]), ("z 0", "share below")
-    if latents == 2:
-        return means, ("z 0", "z 1")
-    _, sizes, directions = np.linalg.svd(means - means.mean(0), full_matrices=False)
-    power = sizes**2 / max(float((sizes**2).sum()), 1e-300)
-    names = tuple(
-        f"{order} principal axis ({share(float(part))} of the variance)"
-        for order, part in zip(("first", "second"), power[:2], strict=False)
-    )
-    two = directions[:2]
-    strongest = np.abs(two).argmax(1)
-    two = two * np.where(two[np.arange(len(two)), strongest] < 0, -1.0, 1.0)[:, None]
-    return means @ two.T, (names[0], names[1])
+    plane = principal_plane(means)
+    return (means if latents == 2 else means @ plane.directions.T), plane.axes
 
 
 def _classes(labels: NDArray[Any], known: Any) -> tuple[NDArray[np.intp], tuple[str, ...]]:

@@ -35,9 +35,11 @@ SHADES = LinearSegmentedColormap.from_list(
 
 @dataclass(frozen=True)
 class Parallel:
-    """scales: (A), fields before figures. shades: (T,), the ranks in the first figure, 0 the
-    best and 1 the worst, NaN for what was not trained to its end. best: a place among them."""
+    """numbers: (T), of the trials from the best to the worst. scales: (A), fields before figures.
+    shades: (T,), the ranks in the first figure, 0 the best and 1 the worst, NaN for what was not
+    trained to its end. best: a place among them."""
 
+    numbers: tuple[int, ...]
     scales: tuple[Scale, ...]
     shades: NDArray[np.float64]
     best: int | None
@@ -57,9 +59,10 @@ def parallel(facts: SweepFacts) -> Parallel | None:
     fields = (of_field(axis, shown, ranks) for axis in facts.axes)
     figures = (of_figure(figure, shown) for figure in facts.figures)
     shades = _shades(shown)
-    numbers = [trial.number for trial in shown]
+    numbers = tuple(trial.number for trial in shown)
     best = numbers.index(facts.best) if facts.best in numbers else None
-    return Parallel((*fields, *figures), shades, best, first.name, len(known) - len(shown))
+    left_out = len(known) - len(shown)
+    return Parallel(numbers, (*fields, *figures), shades, best, first.name, left_out)
 
 
 def _shades(ordered: Sequence[Trial]) -> NDArray[np.float64]:

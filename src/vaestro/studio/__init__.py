@@ -1,0 +1,1 @@
+"""The local web page on which runs are watched, compared and steered."""

@@ -1,0 +1,1 @@
+"""The latent explorer: latents in, pictures out, while a slider is being moved."""
