@@ -11,6 +11,8 @@ from torch import Tensor, nn
 
 import vaestro
 from tests.conftest import Silent, small_recipe
+from tests.test_population import assert_as_alone
+from tests.test_population import trained as trained_together
 from tests.test_resume import assert_same_run, train_killed, unchanged
 from vaestro.experiments import assemble as assembling
 from vaestro.experiments import train as training
@@ -248,3 +250,50 @@ def test_new_weights_give_new_features() -> None:
         (after,), expected = kept.of(parts.vae, batch), parts.vae.features(batch.x)[0]
     assert not torch.equal(before, expected)
     assert torch.equal(after, expected)
+
+
+def with_weights(tmp_path: Path) -> Recipe:
+    """The watched encoder with weights of its own, which every seed has."""
+    torch.manual_seed(3)
+    torch.save(Watched((1, 8, 8)).state_dict(), tmp_path / "w.pt")
+    encoder = {"kind": "part", "name": "watched", "frozen": True, "weights": f"{tmp_path}/w.pt"}
+    return small_recipe(model={"encoder": encoder}, training={"epochs": 2})
+
+
+def asked_while(edits: list[tuple[str, ...]], recipe: Recipe, root: Path, width: int) -> int:
+    ASKED.clear()
+    trained_together(recipe, edits, root, width)
+    return sum(ASKED)
+
+
+@pytest.mark.parametrize("width", [1, 4])
+def test_members_share_what_the_encoder_says(tmp_path: Path, width: int) -> None:
+    """What one member asks in training and validation, four ask together, at any length."""
+    recipe = with_weights(tmp_path)
+    members = [(f"training.learning_rate={rate}",) for rate in (1e-3, 2e-3, 3e-3, 4e-3)]
+    longer = [(*one, "training.epochs=5") for one in members]
+    counts = [
+        asked_while(edits, recipe, tmp_path / f"{number}", width)
+        for number, edits in enumerate((members, longer, members[:1]))
+    ]
+    assert counts[0] == counts[1]
+    each = (counts[0] - counts[2]) / 3  # forecast, pictures and figures at the end are each's own
+    alone = trained(recipe, tmp_path / "alone")[1]
+    assert each < alone - 1000
+
+
+def test_members_that_share_are_as_alone(tmp_path: Path) -> None:
+    """With batches of their own, too: each seed has its."""
+    recipe = with_weights(tmp_path)
+    members = [("seed=1",), ("seed=2", "objective.beta=2")]
+    trained_together(recipe, members, tmp_path / "p", 2)
+    for number, edits in enumerate(members):
+        assert_as_alone(tmp_path / "p", number, recipe, edits, 1e-4)
+
+
+def test_members_whose_encoders_differ_share_nothing(tmp_path: Path) -> None:
+    """Without a file of weights each seed draws its own encoder."""
+    members = [("seed=1",), ("seed=2",)]
+    trained_together(recipe_of(), members, tmp_path / "p", 2)
+    for number, edits in enumerate(members):
+        assert_as_alone(tmp_path / "p", number, recipe_of(), edits, 1e-4)

@@ -75,7 +75,7 @@ class Material:
 
 @dataclass(frozen=True)
 class Assembly:
-    """Everything one run needs."""
+    """Everything one run needs. `changes`: the names of what was changed beside the recipe."""
 
     recipe: Recipe
     plan: Plan
@@ -84,6 +84,7 @@ class Assembly:
     task: ElboTask | ImportanceTask
     stream: BatchStream
     horizon: Horizon
+    changes: tuple[str, ...] = ()
 
     @property
     def effective(self) -> dict[str, float | None]:

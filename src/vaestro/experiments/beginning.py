@@ -68,4 +68,5 @@ def _write_manifest(folder: RunFolder, assembly: Assembly) -> None:
         compression=material.spec.elements / vae.latent,
         **assembly.effective,
         plan=assembly.plan.describe(),
+        **({"faults": list(assembly.changes)} if assembly.changes else {}),
     )

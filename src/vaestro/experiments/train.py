@@ -11,6 +11,7 @@ from vaestro.experiments import remedied
 from vaestro.experiments.assemble import Assembly
 from vaestro.experiments.attempt import Ended, attempt
 from vaestro.experiments.beginning import kept_data, write_beginning
+from vaestro.experiments.change import require_same_changes
 from vaestro.experiments.circumstances import PLAIN, Circumstances
 from vaestro.experiments.finish import finish
 from vaestro.experiments.forecast import forecast_assembly
@@ -83,6 +84,7 @@ def resume(
     """
     folder = RunFolder(root)
     folder.require_run()
+    require_same_changes(folder, given.changes)
     stored = located(read_recipe(folder.recipe), root)
     recipe = as_settled(stored, located(wanted(stored)))
     require_same(stored, recipe)

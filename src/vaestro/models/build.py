@@ -18,6 +18,7 @@ from vaestro.models.posterior_head import Head, PosteriorHead, given_posterior
 from vaestro.models.predictor import Predictor
 from vaestro.models.told import told_covariates
 from vaestro.models.vae import VAE, Parts
+from vaestro.models.whole_encoder import WholeEncoder
 from vaestro.networks.body import Conditioning, Encoder, Shape
 from vaestro.networks.foreign import ForeignEncoder
 from vaestro.networks.kinds import build_decoder, build_encoder
@@ -26,6 +27,8 @@ from vaestro.probability.priors.kinds import build_prior
 from vaestro.transforms.transform import Transform
 
 SIDES: tuple[Literal["encoder", "decoder"], ...] = ("encoder", "decoder")
+OWN_PARTS = (WholeEncoder,)
+"""Parts that recipes find by name without anybody's import."""
 
 
 @dataclass(frozen=True)

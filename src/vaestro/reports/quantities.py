@@ -20,6 +20,7 @@ QUANTITIES = (
     ("unit_mse", "Mean squared error over the data's variance", "share"),
     ("psnr", "PSNR", "dB"),
     ("ssim", "Structural similarity", "at most 1"),
+    ("atom_count_error", "Atoms too many or too few, by element", "atoms"),
     ("model_space_data_term", "Data term in model space", NATS),
     ("model_space_mse", "Mean squared error in model space", "per component"),
     ("live_dimensions", "Live dimensions", ""),

@@ -16,7 +16,7 @@ from vaestro.models.vae import VAE, Pass
 from vaestro.probability import beta as weighting
 from vaestro.probability.beta import BetaState
 from vaestro.probability.objective import Balance, Objective, Terms, combined
-from vaestro.training.kept_features import KeptFeatures
+from vaestro.training.kept_features import Features, KeptFeatures
 from vaestro.training.plan import Plan
 from vaestro.training.record import figures_of
 from vaestro.training.tally import Tally
@@ -88,10 +88,18 @@ class ElboTask:
         size = (len(x), self.vae.latent)
         return torch.randn(size, generator=random, device=x.device, dtype=x.dtype)
 
-    def estimate(self, vae: VAE, x: Tensor, noise: Tensor, given: Given, at: Balance) -> Terms:
+    def estimate(
+        self,
+        vae: VAE,
+        x: Tensor,
+        noise: Tensor,
+        given: Given,
+        at: Balance,
+        features: Features | None = None,
+    ) -> Terms:
         """The terms that `vae` has on x: (B, *) with `noise`; `terms` of a model in the place of
-        the task's own, for a population's."""
-        return self._terms(vae(x, noise, given), at)
+        the task's own, for a population's. `features` of x spare the encoder."""
+        return self._terms(vae(x, noise, given, features), at)
 
     def _terms(self, result: Pass, at: Balance) -> Terms:
         terms = combined(-result.log_likelihood.mean(), result.kl.mean(0), at)

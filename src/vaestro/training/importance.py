@@ -17,6 +17,7 @@ from vaestro.probability.beta import BetaState
 from vaestro.probability.importance_objective import importance_bound, importance_terms
 from vaestro.probability.objective import Balance, Objective, Terms
 from vaestro.training.elbo import ElboTask
+from vaestro.training.kept_features import Features
 
 
 class ImportanceTask:
@@ -72,8 +73,17 @@ class ImportanceTask:
         size = (self.samples, len(x), self.elbo.vae.latent)
         return torch.randn(size, generator=random, device=x.device, dtype=x.dtype)
 
-    def estimate(self, vae: VAE, x: Tensor, noise: Tensor, given: Given, at: Balance) -> Terms:
-        """The terms that `vae` has on x: (B, *); nothing is weighted, whatever `at` says."""
+    def estimate(
+        self,
+        vae: VAE,
+        x: Tensor,
+        noise: Tensor,
+        given: Given,
+        at: Balance,
+        features: Features | None = None,
+    ) -> Terms:
+        """The terms that `vae` has on x: (B, *); nothing is weighted, whatever `at` says, and no
+        `features` are kept for it."""
         return importance_terms(*importance_pass(vae, x, noise, given))
 
     def advanced(self, control: BetaState, terms: Terms, step: int) -> BetaState:

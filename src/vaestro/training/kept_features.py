@@ -1,12 +1,15 @@
 """What a frozen encoder makes of each sample, computed once.
 
-Shape letters: N samples in the store, M of a split, B batch.
+Shape letters: N samples in the store, M of a split, B batch, K members of a population.
 """
 
+from collections.abc import Sequence
+from hashlib import sha256
 from math import prod
+from weakref import WeakKeyDictionary
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from vaestro.data.samples import Samples
 from vaestro.foundation.samples import Batch
@@ -36,31 +39,43 @@ def rests(vae: VAE, samples: Samples) -> bool:
 class KeptFeatures:
     """The features of the M samples of a split, for batches of `batch_size` of them.
 
-    They are computed when first asked for, and anew when the encoder's weights were written to, as
-    a resumed run does; in batches of that size. An encoder that gives a sample other bits in other
-    company is asked every time: no bit of a run depends on what is kept. `whole`: every batch asked
-    for has that size; else the split is asked for in order, and its last batch may be smaller.
+    They are computed when first asked for, and anew for other weights, as a resumed run has them;
+    in batches of that size. Models whose encoders have equal weights share them. An encoder that
+    gives a sample other bits in other company is asked every time: no bit of a run depends on what
+    is kept. `whole`: every batch asked for has that size; else the split is asked for in order, and
+    its last batch may be smaller.
     """
 
     def __init__(self, samples: Samples, batch_size: int, whole: bool) -> None:
         self.samples, self.size, self.whole = samples, min(batch_size, len(samples)), whole
         self._rows: Features | None = None
         self._places = samples.index.new_empty(0)
-        self._written: int | None = None
+        self._digest: str | None = None
+        self._known: WeakKeyDictionary[nn.Module, int] = WeakKeyDictionary()
 
     def of(self, vae: VAE, batch: Batch) -> Features | None:
         """The features of `batch`, or None where the encoder is to be asked, for samples of another
         split too. They are of the number type that is in force when they are computed."""
-        written = sum(parameter._version for parameter in vae.encoder.parameters())
-        if written != self._written:
-            self._rows, self._written = None, written
-            self._fill(vae)
+        self._settle(vae)
         if self._rows is None:
             return None
         places = self._places[batch.indices]
         if bool((places < 0).any()):
             return None
         return tuple(rows.index_select(0, places) for rows in self._rows)
+
+    def _settle(self, vae: VAE) -> None:
+        """See to it that what is kept is of this encoder's weights. They are read again only where
+        they were written to since."""
+        written = sum(parameter._version for parameter in vae.encoder.parameters())
+        if self._known.get(vae.encoder) == written:
+            return
+        digest = _digest(vae.encoder)
+        if digest != self._digest:
+            self._known.clear()
+            self._rows, self._digest = None, digest
+            self._fill(vae)
+        self._known[vae.encoder] = written
 
     @torch.inference_mode(False)
     @torch.no_grad()
@@ -93,3 +108,23 @@ class KeptFeatures:
     def _encoded(self, vae: VAE, some: Tensor) -> Features:
         batch = self.samples.read(some)
         return vae.features(batch.x, batch.given)
+
+
+def common(kept: Sequence[KeptFeatures | None], models: Sequence[VAE]) -> KeptFeatures | None:
+    """What all K models share, or None: they have one place for their features, and their encoders
+    have equal weights."""
+    first = kept[0]
+    if first is None or any(one is not first for one in kept):
+        return None
+    return first if len({_digest(vae.encoder) for vae in models}) == 1 else None
+
+
+def _digest(encoder: nn.Module) -> str:
+    """The SHA-256 of an encoder's weights and buffers."""
+    found = sha256()
+    for name, value in encoder.state_dict().items():
+        found.update(name.encode())
+        found.update(
+            value.detach().cpu().reshape(-1).contiguous().view(torch.uint8).numpy().tobytes()
+        )
+    return found.hexdigest()

@@ -2,6 +2,8 @@
 widths that are measured once.
 """
 
+import json
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -9,12 +11,18 @@ from vaestro.experiments.assemble import Assembly, Material, assemble_on, prepar
 from vaestro.experiments.forecast import look_at
 from vaestro.experiments.population.alike import data_of, kind_of, look_of
 from vaestro.experiments.recipe import Recipe
+from vaestro.foundation.randomness import Stream
 from vaestro.health.forecast.look import Look
+from vaestro.training.elbo import ElboTask
+from vaestro.training.kept_features import KeptFeatures
 from vaestro.training.plan import Plan
 from vaestro.training.population.trial import Choice
 
 MATERIALS = 2
 """So many prepared data sets are kept; those used longest ago go first."""
+
+Kept = Mapping[Stream, KeptFeatures]
+"""A frozen encoder's features, for training and for validation."""
 
 
 class SharedParts:
@@ -25,6 +33,7 @@ class SharedParts:
 
     def __init__(self) -> None:
         self._materials: dict[str, Material] = {}
+        self._features: dict[str, dict[str, Kept]] = {}
         self._looks: dict[str, Look] = {}
         self._choices: dict[str, tuple[int, Choice]] = {}
 
@@ -34,10 +43,26 @@ class SharedParts:
         material = self._materials.pop(key, None)
         if material is None:
             while len(self._materials) >= MATERIALS:
-                self._materials.pop(next(iter(self._materials)))
+                gone = next(iter(self._materials))
+                self._materials.pop(gone)
+                self._features.pop(gone, None)
             material = prepare(recipe, plan, kept=kept)
         self._materials[key] = material  # now the one used last
-        return assemble_on(material, recipe, plan)
+        assembly = assemble_on(material, recipe, plan)
+        self._share_features(assembly, key)
+        return assembly
+
+    def _share_features(self, assembly: Assembly, material: str) -> None:
+        """Runs with one frozen encoder, data and batch size ask it once for each sample together;
+        of one set of data those of the encoder used last are held."""
+        task, recipe = assembly.task, assembly.recipe
+        if not isinstance(task, ElboTask) or not task.kept:
+            return
+        asked = [recipe.model.encoder.plain(), recipe.training.batch_size, assembly.plan.precision]
+        encoder = json.dumps(asked, sort_keys=True)
+        known = self._features.get(material, {}).get(encoder, task.kept)
+        self._features[material] = {encoder: known}
+        task.kept = known
 
     def look(self, assembly: Assembly) -> Look:
         """What the training samples of an assembled run say."""

@@ -119,7 +119,7 @@ def _choice(run: StackRun, stored: dict[str, Any] | None, width: int | None) -> 
     """What was chosen when the stack began; a resumed one keeps it."""
     if stored is not None:
         return Choice(**stored)
-    reason = not_stacked(run.made[run.numbers[0]])
+    reason = not_stacked(run.made[run.numbers[0]]) or _apart(run)
     if reason is not None:
         choice = Choice(1, f"One by one: {reason}.")
     elif width is None:
@@ -129,6 +129,12 @@ def _choice(run: StackRun, stored: dict[str, Any] | None, width: int | None) -> 
         choice = Choice(at_once, f"{at_once} at once, as asked.")
     run.note(plan=run.plan.describe(), choice=choice.as_json())
     return choice
+
+
+def _apart(run: StackRun) -> str | None:
+    """Why models that are changed so cannot stand in a stack, as a clause; None where they can."""
+    marks = [change.mark for change in run.changes if not change.stacks]
+    return f"models with {', '.join(marks)} are not stacked" if marks else None
 
 
 def _alone(

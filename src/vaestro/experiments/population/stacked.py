@@ -11,7 +11,8 @@ from vaestro.experiments import remedied
 from vaestro.experiments.assemble import Assembly
 from vaestro.experiments.attempt import close, diverged, ended, engine
 from vaestro.experiments.beginning import write_beginning
-from vaestro.experiments.forecast import forecast_assembly
+from vaestro.experiments.change import BEGINNING, GOING_ON, changed, require_same_changes
+from vaestro.experiments.forecast import forecast_assembly, look_at
 from vaestro.experiments.guests import located
 from vaestro.experiments.population.folder import PopulationFolder
 from vaestro.experiments.population.shown import PopulationDisplay
@@ -54,7 +55,7 @@ class StackRun:
     ) -> None:
         self.folder, self.place, self.made = folder, place, made
         self.plan, self.display = plan, display
-        self.shared, self.judge = around.parts, around.judge
+        self.shared, self.judge, self.changes = around.parts, around.judge, around.changes
         self.numbers: list[int] = folder.read()["stacks"][place]["members"]
         self._open: dict[int, Open] = {}
         self._joined = 0
@@ -130,7 +131,8 @@ class StackRun:
         """A member before its first step; its folder is made."""
         recipe = located(self.made[number])
         assembly = self._assembly(recipe)
-        assembly, told = forecast_assembly(assembly, found=self.shared.look(assembly))
+        seen = look_at(assembly) if self.changes else self.shared.look(assembly)
+        assembly, told = forecast_assembly(assembly, found=seen)
         if told.verdict != "ok":
             self.display.member(number).say(told.sentence)
         self.folder.clear(number)
@@ -142,6 +144,7 @@ class StackRun:
     def _returning(self, number: int, step: int) -> Member:
         """A member as it was at `step`. Raises CheckpointError when its checkpoint is not whole."""
         folder = self.folder.member(number)
+        require_same_changes(folder, self.changes)
         path = folder.checkpoints / f"step-{step:08d}"
         if not path.is_dir():
             raise CheckpointError(
@@ -156,7 +159,8 @@ class StackRun:
 
     def _assembly(self, recipe: Recipe, kept: Any = None) -> Assembly:
         """The parts of a run, on data that members share which see the same."""
-        return self.shared.assembly(recipe, self.plan, kept)
+        made = self.shared.assembly(recipe, self.plan, kept)
+        return changed(made, self.changes, BEGINNING if kept is None else GOING_ON)
 
     def _member(
         self, number: int, folder: RunFolder, assembly: Assembly, state: TrainState

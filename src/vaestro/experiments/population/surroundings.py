@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from vaestro.experiments.change import Change
 from vaestro.experiments.circumstances import Circumstances
 from vaestro.experiments.population.parts import SharedParts
 from vaestro.training.watching import Judge
@@ -12,10 +13,12 @@ from vaestro.training.watching import Judge
 @dataclass(frozen=True)
 class Surroundings:
     """`shared`: their data, the looks at them and the widths that were measured; `judge` knows the
-    members by their numbers and may end them after a validation."""
+    members by their numbers and may end them after a validation; `changes` are made to the model
+    of each."""
 
     shared: SharedParts | None = None
     judge: Judge | None = None
+    changes: tuple[Change, ...] = ()
 
     def filled(self) -> "Surroundings":
         """The same, with parts to share where there were none."""
@@ -30,7 +33,7 @@ class Surroundings:
     def of(self, number: int) -> Circumstances:
         """With what the member `number` trains alone."""
         judge = None if self.judge is None else _AsOne(self.judge, number)
-        return Circumstances(judge=judge, shared=self.shared)
+        return Circumstances(judge=judge, shared=self.shared, changes=self.changes)
 
 
 ITS_OWN = Surroundings()

@@ -143,8 +143,9 @@ def beyond_bounds(vae: VAE, posterior: Posterior) -> tuple[float, float]:
     return float(below.float().mean()), float(above.float().mean())
 
 
-def bounds(scale: LogVariance | LogStd | Softplus | LinearVariance) -> tuple[float, float]:
-    """Where the log-variance begins to be compressed, or lies within a tenth of its floor."""
+def bounds(scale: object) -> tuple[float, float]:
+    """Where the log-variance begins to be compressed, or lies within a tenth of its floor; nowhere
+    for a scale that no recipe knows, such as one that a study put there to fail."""
     match scale:
         case LogVariance(low=low, high=high):
             return low, high
@@ -154,3 +155,5 @@ def bounds(scale: LogVariance | LogStd | Softplus | LinearVariance) -> tuple[flo
             return 2 * math.log(1.1 * least), float("inf")
         case LinearVariance(epsilon=least):  # its raw number is compressed below -1e4
             return math.log(1.1 * (least + 1e-4)), float("inf")
+        case _:
+            return float("-inf"), float("inf")

@@ -16,6 +16,7 @@ from vaestro.probability.objective import Balance, Number, Terms
 from vaestro.training.dropped import Dropped, dropped_in
 from vaestro.training.elbo import ElboTask
 from vaestro.training.importance import ImportanceTask
+from vaestro.training.kept_features import Features, KeptFeatures, common
 from vaestro.training.population.masks import masks
 from vaestro.training.population.member import Member
 from vaestro.training.population.reading import Reading
@@ -36,6 +37,7 @@ class Estimate:
         self._stacked = {f"module.{name}": value for name, value in stack.under("module").items()}
         self._tied = tied(self._called)
         self._half = stack.members[0].loop.plan.precision == "bf16"
+        self._kept = kept_by_all(stack.members, Stream.POSTERIOR)
 
     def terms(self, reading: Reading) -> Terms:
         """The terms of each member's next step, (K,) but for kl_per_dimension (K, L), with the
@@ -50,9 +52,22 @@ class Estimate:
         masked = masks(self.members, self.dropped)
         numbers = balances(self.members, x)
         read = None if reading.shared else 0
-        together = torch.vmap(self._one, in_dims=(0, 0, read, 0, read, 0))
+        together = torch.vmap(self._one, in_dims=(0, 0, read, 0, read, 0, read))
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self._half):
-            return Terms(*together(self._stacked, masked, x, noise, told, numbers))
+            features = self._features(reading)
+            return Terms(*together(self._stacked, masked, x, noise, told, numbers, features))
+
+    def _features(self, reading: Reading) -> Features:
+        """What the frozen encoder that all members share makes of what they read, one level after
+        the other: (B, *), or (K, B, *) where each reads another batch; nothing without one."""
+        if self._kept is None:
+            return ()
+        rows = range(1 if reading.shared else len(self.members))
+        found = [self._kept.of(_elbo(self.members[row]).vae, reading.batch(row)) for row in rows]
+        each = [features for features in found if features is not None]
+        if len(each) < len(found):
+            return ()
+        return each[0] if reading.shared else tuple(map(torch.stack, zip(*each, strict=True)))
 
     def _dropped_in(self, batch: Batch) -> tuple[Dropped, ...]:
         first = self.members[0]
@@ -67,13 +82,14 @@ class Estimate:
         noise: Tensor,
         told: Tensors,
         at: Tensors,
+        features: Features,
     ) -> tuple[Tensor, ...]:
         """One member's terms, without those that its model does not have."""
         everything = {**self._fixed, **weights, **masked}
         result: tuple[Tensor, ...] = functional_call(
             self._called,
             everything,
-            (x, noise, Given(**told), Balance(**at)),
+            (x, noise, Given(**told), Balance(**at), features),
             tie_weights=self._tied,
         )
         return result
@@ -87,9 +103,24 @@ class _Terms(nn.Module):
         self.module = task.module
         self._task = task
 
-    def forward(self, x: Tensor, noise: Tensor, given: Given, at: Balance) -> tuple[Tensor, ...]:
-        terms = self._task.estimate(self.module, x, noise, given, at)
+    def forward(
+        self, x: Tensor, noise: Tensor, given: Given, at: Balance, features: Features
+    ) -> tuple[Tensor, ...]:
+        terms = self._task.estimate(self.module, x, noise, given, at, features or None)
         return tuple(value for value in terms if value is not None)
+
+
+def kept_by_all(members: Sequence[Member], stream: Stream) -> KeptFeatures | None:
+    """Where the features are that one frozen encoder gives all members, if it does."""
+    tasks = [member.task for member in members if isinstance(member.task, ElboTask)]
+    if len(tasks) < len(members):
+        return None
+    return common([task.kept.get(stream) for task in tasks], [task.vae for task in tasks])
+
+
+def _elbo(member: Member) -> ElboTask:
+    assert isinstance(member.task, ElboTask), "features are kept for tasks of the ELBO"
+    return member.task
 
 
 def known(**values: Tensor | None) -> Tensors:

@@ -12,7 +12,8 @@ from torch.func import functional_call
 from vaestro.foundation.randomness import Stream
 from vaestro.foundation.samples import Batch
 from vaestro.training.elbo import ElboTask
-from vaestro.training.population.estimate import Tensors, known, tied
+from vaestro.training.kept_features import Features
+from vaestro.training.population.estimate import Tensors, kept_by_all, known, tied
 from vaestro.training.population.stack import Stack
 from vaestro.training.tally import Tally
 
@@ -23,6 +24,7 @@ class Validation:
 
     def __init__(self, stack: Stack, task: ElboTask) -> None:
         self.members, self.module = stack.members, task.module
+        self._kept = kept_by_all(stack.members, Stream.VALIDATION)
         self._called = _Counted(task)
         self._fixed = {f"module.{name}": value for name, value in stack.shared.items()}
         weights = stack.under("module") | stack.under("average")  # averaged where there are any
@@ -33,12 +35,14 @@ class Validation:
     @torch.no_grad()
     def figures(self) -> list[dict[str, Any]]:
         """The figures of each member, in order, as its task gives them when it trains alone."""
-        counted, tally = torch.vmap(self._one, in_dims=(0, None, 0)), Tally()
+        counted, tally = torch.vmap(self._one, in_dims=(0, None, 0, None)), Tally()
         self.module.eval()
         for number, batch in enumerate(self.members[0].loop.validation()):
             each = [m.task.noise(batch.x, Stream.VALIDATION, number) for m in self.members]
             with torch.autocast(batch.x.device.type, torch.bfloat16, enabled=self._half):
-                sums = counted(self._stacked, known(**batch._asdict()), torch.stack(each))
+                features = None if self._kept is None else self._kept.of(self.module, batch)
+                read = known(**batch._asdict())
+                sums = counted(self._stacked, read, torch.stack(each), features or ())
             tally = tally.plus(sums, len(batch.x))
         self.module.train()
         return [
@@ -47,13 +51,16 @@ class Validation:
             if isinstance(member.task, ElboTask)
         ]
 
-    def _one(self, weights: Tensors, read: Tensors, noise: Tensor) -> tuple[Tensor, ...]:
+    def _one(
+        self, weights: Tensors, read: Tensors, noise: Tensor, features: Features
+    ) -> tuple[Tensor, ...]:
         """What a batch adds to one member's tally."""
         x, indices = read["x"], read["indices"]
         beside = (read.get(name) for name in ("natural", "covariates"))
         batch = Batch(x, read.get("label"), indices, *beside)
+        given = (batch, noise, features)
         result: tuple[Tensor, ...] = functional_call(
-            self._called, {**self._fixed, **weights}, (batch, noise), tie_weights=self._tied
+            self._called, {**self._fixed, **weights}, given, tie_weights=self._tied
         )
         return result
 
@@ -66,5 +73,6 @@ class _Counted(nn.Module):
         self.module = task.module
         self._task = task
 
-    def forward(self, batch: Batch, noise: Tensor) -> tuple[Tensor, ...]:
-        return self._task.counted(self.module, batch, self.module(batch.x, noise, batch.given))
+    def forward(self, batch: Batch, noise: Tensor, features: Features) -> tuple[Tensor, ...]:
+        result = self.module(batch.x, noise, batch.given, features or None)
+        return self._task.counted(self.module, batch, result)

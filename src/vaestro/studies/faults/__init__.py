@@ -1,0 +1,1 @@
+"""Known faults as values: what the logs' programs did wrong, planted into a model that is right."""

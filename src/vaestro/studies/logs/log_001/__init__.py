@@ -1,0 +1,1 @@
+"""Log 001: a VAE of streamlines whose log-variances explode."""

@@ -1,0 +1,1 @@
+"""Log 002: a label-conditional VAE on handwritten digits."""
