@@ -72,6 +72,7 @@ def checked(
     groups: np.ndarray | None = None,
     names: tuple[str, ...] | None = None,
     frame: Frame | None = None,
+    atom: float | None = None,
     notes: tuple[str, ...] = (),
 ) -> DataSet:
     """A DataSet of `values` (N, *). Raises DataError in one line for no samples, NaN or infinite
@@ -88,7 +89,9 @@ def checked(
     whole = None if labels is None else _whole_labels(name, labels)
     beside = _whole_covariates(name, covariates or {}, len(values))
     count = None if whole is None else max(int(whole.max()) + 1, len(label_names or ()))
-    spec = SampleSpec(shape, kind, scale, levels, names, label_names, count, tuple(beside), frame)
+    spec = SampleSpec(
+        shape, kind, scale, levels, names, label_names, count, tuple(beside), frame, atom
+    )
     return DataSet(
         name,
         _own(values) if isinstance(values, np.ndarray) and in_memory(values) else values,

@@ -41,8 +41,9 @@ def evaluate(
     over the split and its Monte Carlo error; bits_per_dimension for discrete likelihoods;
     skip_term the nats of the prior term that go around the bottleneck, of a network with skips;
     mse per element in natural units, unit_mse the same over the split's own variance, psnr and
-    ssim of images and volumes; mutual_information and prior_mismatch. Every *_standard_error is
-    over the split. conditioning as `evaluation.conditioning` has it, of a conditional model.
+    ssim of images and volumes, atom_count_error of volumes that show atoms; mutual_information and
+    prior_mismatch. Every *_standard_error is over the split. conditioning as
+    `evaluation.conditioning` has it, of a conditional model.
 
     `likelihood`, `latent` and `samples` are sections, null unless settings name them; they and the
     pictures' figures need what stands `beside` the split. `sources` are the priors that samples
@@ -116,6 +117,7 @@ def _copies(copies: Reconstruction) -> dict[str, Any]:
         "ssim_n": None if copies.ssim is None else len(copies.ssim),
         "ssim_window": None if copies.window is None else copies.window.words,
         "data_range": copies.data_range,
+        **averaged("atom_count_error", copies.atom_error),
     }
 
 

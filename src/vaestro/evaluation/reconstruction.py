@@ -12,6 +12,7 @@ from torch import Tensor
 
 from vaestro.evaluation.judge import evenly
 from vaestro.foundation.samples import Batch, SampleSpec
+from vaestro.metrics.atoms import atom_counts
 from vaestro.metrics.pictures import psnr, ssim
 from vaestro.metrics.window import Window, window_for
 from vaestro.models.vae import VAE
@@ -24,7 +25,8 @@ WORK = 5e9
 class Reconstruction(NamedTuple):
     """squared_error: (N,) per element in natural units; variance: the mean over elements of the
     split's own variance; and for images and volumes, else None: psnr (N,) in decibels,
-    ssim (some,), the data range of both and the window of the latter."""
+    ssim (some,), the data range of both and the window of the latter; of volumes that show atoms
+    atom_error (N,): by how many a copy's channels differ from its original's, summed over them."""
 
     squared_error: Tensor
     variance: float
@@ -32,6 +34,7 @@ class Reconstruction(NamedTuple):
     ssim: Tensor | None = None
     data_range: float | None = None
     window: Window | None = None
+    atom_error: Tensor | None = None
 
 
 class _Extent(NamedTuple):
@@ -59,7 +62,7 @@ def reconstruction(
     share = 0.0
     if shown is not None and window is not None:
         share = _share(extent.samples, shown.shape, window)
-    errors, similar = [], []
+    errors, similar, atoms = [], [], []
     for batch in batches():
         truth = batch.truth
         copy = vae.generate(vae.encode(batch.x, batch.given).mean, batch.given)
@@ -67,6 +70,9 @@ def reconstruction(
         if window is not None and reach is not None:
             rows = evenly(len(truth), math.ceil(share * len(truth))).to(truth.device)
             similar.append(ssim(copy[rows], truth[rows], reach, window).cpu())
+        if shown is not None and shown.atom is not None:
+            missed = atom_counts(copy, shown.atom) - atom_counts(truth, shown.atom)
+            atoms.append(missed.abs().sum(1).cpu())
     squared = torch.cat(errors)
     return Reconstruction(
         squared,
@@ -75,6 +81,7 @@ def reconstruction(
         torch.cat(similar) if similar else None,
         reach,
         window,
+        torch.cat(atoms) if atoms else None,
     )
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from vaestro.data.streamlines.covariates import measured
 from vaestro.data.streamlines.lines import Lines
 from vaestro.foundation.samples import SampleSpec
+from vaestro.metrics.atoms import atom_counts
 from vaestro.metrics.marginals import apart
 from vaestro.metrics.mmd import mmd_test
 from vaestro.metrics.radial import mass, profile_difference, radial_profile
@@ -30,7 +31,9 @@ def shape_of_samples(
     """
     if spec.domain == "streamline" and spec.shape[0] == 3:
         return _streamlines(made, real, learn, random)
-    return _volumes(made, real, learn) if spec.domain == "volume" else None
+    if spec.domain != "volume":
+        return None
+    return {**_volumes(made, real, learn), **_atoms(spec, made, real, learn)}
 
 
 def _streamlines(
@@ -70,10 +73,7 @@ def _ends(lines: Tensor) -> Tensor:
 
 
 def _volumes(made: Tensor, real: Tensor, learn: Tensor) -> dict[str, Any]:
-    """The mass of volumes, and how far apart the mean radial profiles are: sum |p - p'| / sum |p'|.
-
-    Where the content is atoms, mass stands for their number; they are not looked for.
-    """
+    """The mass, and how far apart the mean radial profiles are: sum |p - p'| / sum |p'|."""
     profile = radial_profile(real)
     return {
         "mass": apart(mass(made), mass(real))._asdict(),
@@ -82,3 +82,21 @@ def _volumes(made: Tensor, real: Tensor, learn: Tensor) -> dict[str, Any]:
             "floor": profile_difference(radial_profile(learn[: len(made)]), profile),
         },
     }
+
+
+def _atoms(spec: SampleSpec, made: Tensor, real: Tensor, learn: Tensor) -> dict[str, Any]:
+    """How many atoms a sample has, of all elements and of each channel: as two samples, with the
+    distance of training from held-out volumes as `floor`. Empty where the content is no atoms."""
+    if spec.atom is None:
+        return {}
+    mine, theirs, known = (atom_counts(x, spec.atom) for x in (made, real, learn[: len(made)]))
+    names = spec.names or tuple(map(str, range(mine.shape[1])))
+    found = {"atoms": _counted(mine.sum(1), theirs.sum(1), known.sum(1))}
+    for number, name in enumerate(names):
+        columns = (counts[:, number] for counts in (mine, theirs, known))
+        found[f"atoms_{name}"] = _counted(*columns)
+    return found
+
+
+def _counted(mine: Tensor, theirs: Tensor, known: Tensor) -> dict[str, float]:
+    return {**apart(mine, theirs)._asdict(), "floor": apart(known, theirs).wasserstein}

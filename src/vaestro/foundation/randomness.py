@@ -58,8 +58,8 @@ def seed_layers(seed: int, step: int, device: torch.device) -> None:
         torch.cuda.manual_seed(value)
 
 
-def choices(seed: int, stream: Stream, counter: int, items: np.ndarray, among: int) -> np.ndarray:
-    """For each of `items` (M,) a whole number below `among`, equal whatever stands beside it.
+def words(seed: int, stream: Stream, counter: int, items: np.ndarray) -> np.ndarray:
+    """For each of `items`, of any shape, 64 random bits, equal whatever stands beside it.
 
     SplitMix64 (Steele, Lea and Flood 2014) over the stream's seed at `counter` plus the item.
     """
@@ -67,5 +67,11 @@ def choices(seed: int, stream: Stream, counter: int, items: np.ndarray, among: i
     mixed = start + items.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    chosen: np.ndarray = ((mixed ^ (mixed >> np.uint64(31))) % np.uint64(among)).astype(np.int64)
-    return chosen
+    final: np.ndarray = mixed ^ (mixed >> np.uint64(31))
+    return final
+
+
+def choices(seed: int, stream: Stream, counter: int, items: np.ndarray, among: int) -> np.ndarray:
+    """For each of `items` (M,) a whole number below `among`, equal whatever stands beside it."""
+    chosen = words(seed, stream, counter, items) % np.uint64(among)
+    return chosen.astype(np.int64)

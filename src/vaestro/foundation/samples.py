@@ -57,7 +57,8 @@ class SampleSpec:
     is `scale`. `names`: what the numbers of a vector, or the channels of other samples, are called;
     `label_names`: what label 0, 1, 2, ... are called; `label_count`: how many labels there are, or
     None for data without; `covariate_names`: which continuous quantities come with each sample;
-    `frame`: where the samples lie.
+    `frame`: where the samples lie; `atom`: where a volume shows atoms, what one of them adds to its
+    sum, in natural units.
     """
 
     shape: tuple[int, ...]
@@ -69,6 +70,7 @@ class SampleSpec:
     label_count: int | None = None
     covariate_names: tuple[str, ...] = ()
     frame: Frame | None = None
+    atom: float | None = None
 
     @property
     def elements(self) -> int:

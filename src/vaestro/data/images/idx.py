@@ -7,11 +7,13 @@ numbers, big-endian, last axis fastest (LeCun, Cortes and Burges).
 import struct
 from math import prod
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
+from pydantic import Field
 
 from vaestro.data.dataset import DataSet, checked
+from vaestro.data.images.binarise import Binarise, binarised
 from vaestro.data.opening import opened, read_bytes
 from vaestro.foundation.config import Config
 from vaestro.foundation.errors import DataError
@@ -25,14 +27,21 @@ WANTED = (
 
 
 class IdxConfig(Config):
-    """`path`: a folder with the four files of an MNIST-like set, or one idx file of images."""
+    """`path`: a folder with the four files of an MNIST-like set, or one idx file of images.
+
+    `binarise` draws each pixel as 0 or 1, 1 with probability its grey: once, or anew in every epoch
+    of training (then validation, test and evaluation keep one draw); `seed`: of the draws.
+    """
 
     kind: Literal["idx"] = "idx"
     path: str | None = None
+    binarise: Binarise = "no"
+    seed: Annotated[int, Field(ge=0)] = 0
 
 
 def load_idx(config: IdxConfig) -> DataSet:
-    """Images as bytes (N, 1, H, W), shown in [0, 1]; labels and official test part if there.
+    """Images as bytes (N, 1, H, W), shown in [0, 1] or drawn as 0 and 1; labels and official test
+    part if there.
 
     Raises DataError when the path is missing or a file is damaged or does not fit the others.
     """
@@ -48,13 +57,13 @@ def load_idx(config: IdxConfig) -> DataSet:
             "--set data.path=FOLDER"
         )
     if path.is_file():
-        return _images(path.name, path, read_idx(path), None, None)
+        return _images(path.name, config, read_idx(path), None, None)
     files = {part: _find(path, part) for part in PARTS}
     if files["train-images"] is None:
         raise DataError(
             f"{path} holds no train-images-idx3-ubyte (or .gz); give the folder that holds {WANTED}"
         )
-    return _folder(path, files)
+    return _folder(config, path, files)
 
 
 def read_idx(path: Path) -> np.ndarray:
@@ -107,7 +116,7 @@ def _find(folder: Path, part: str) -> Path | None:
     return None
 
 
-def _folder(path: Path, files: dict[str, Path | None]) -> DataSet:
+def _folder(config: IdxConfig, path: Path, files: dict[str, Path | None]) -> DataSet:
     images, labels = [], []
     for which in ("train", "t10k"):
         pictures, names = files[f"{which}-images"], files[f"{which}-labels"]
@@ -133,18 +142,25 @@ def _folder(path: Path, files: dict[str, Path | None]) -> DataSet:
     total = sum(map(len, images))
     test = np.arange(len(images[0]), total) if len(images) == 2 else None
     known = np.concatenate(labels) if len(labels) == len(images) else None
-    return _images(path.resolve().name, path, np.concatenate(images), known, test)
+    return _images(path.resolve().name, config, np.concatenate(images), known, test)
 
 
 def _images(
-    name: str, path: Path, values: np.ndarray, labels: np.ndarray | None, test: np.ndarray | None
+    name: str,
+    config: IdxConfig,
+    values: np.ndarray,
+    labels: np.ndarray | None,
+    test: np.ndarray | None,
 ) -> DataSet:
     if values.ndim != 3:
         raise DataError(
-            f"{path} has shape {values.shape}, and images have three axes: samples, height, width"
-            + ("; these are labels: give the folder that they lie in" if values.ndim == 1 else "")
+            f"{config.path} has shape {values.shape}, and images have three axes: samples, height, "
+            "width" + ("; these are labels: give the folder that they lie in" * (values.ndim == 1))
         )
     grids = values[:, None]
+    if config.binarise != "no":
+        drawn = binarised(name, grids, config.binarise, config.seed)
+        return checked(name, drawn, "binary", labels=labels, official_test=test)
     if values.dtype == np.uint8:
         return checked(
             name, grids, "unit", scale=1 / 255, levels=256, labels=labels, official_test=test

@@ -61,6 +61,7 @@ def load_atoms(config: AtomsConfig) -> DataSet:
         groups=views.groups,
         names=config.channels,
         frame=config.frame,
+        atom=config.atom,
         notes=notes,
     )
 

@@ -54,6 +54,7 @@ def load_molecules(config: MoleculesConfig) -> DataSet:
         groups=views.groups,
         names=config.channels,
         frame=config.frame,
+        atom=config.atom,
     )
 
 

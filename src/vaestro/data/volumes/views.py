@@ -47,6 +47,11 @@ class ViewConfig(Config):
         affine[:3, 3] = -(self.size - 1) / 2 * self.resolution
         return Frame.of(affine, (self.size,) * 3, "angstrom")
 
+    @property
+    def atom(self) -> float:
+        """What an atom that lies in the box as a whole adds to an image's sum."""
+        return 1 / self.std
+
 
 @dataclass(frozen=True)
 class Cloud:
