@@ -30,7 +30,9 @@ GENERATE = (ROOT / "docs" / "generate.md").read_text()
 EVALUATE = (ROOT / "docs" / "evaluate.md").read_text()
 DISTRIBUTED = (ROOT / "docs" / "distributed.md").read_text()
 PAGES = (README, DATA, MODELS, FORECAST, POPULATIONS, SWEEPS)
-PAGES += (SPEED, GENERATE, EVALUATE, DISTRIBUTED)
+TUTORIALS = {path.stem: path.read_text() for path in (ROOT / "docs" / "tutorials").glob("*.md")}
+PAGES += (SPEED, GENERATE, EVALUATE, DISTRIBUTED, *TUTORIALS.values())
+PAGES += tuple((ROOT / "docs" / name).read_text() for name in ("studio.md", "logs/README.md"))
 
 
 def blocks(language: str, text: str = README) -> list[str]:
@@ -111,7 +113,7 @@ def test_every_source_has_its_row() -> None:
 
 
 def test_links_lead_somewhere() -> None:
-    pages = [*(path.relative_to(ROOT) for path in ROOT.glob("docs/*.md"))]
+    pages = [*(path.relative_to(ROOT) for path in ROOT.glob("docs/**/*.md"))]
     for page in ("README.md", "CONTRIBUTING.md", *pages):
         for target in re.findall(r"\]\(([^)#]+)\)", (ROOT / page).read_text()):
             assert target.startswith("http") or ((ROOT / page).parent / target).exists(), target
@@ -124,6 +126,40 @@ def run_all(text: str, folder: Path, real_data: Path) -> None:
             [sys.executable, "-m", "vaestro", *given], cwd=folder, capture_output=True, text=True
         )
         assert done.returncode == 0, (words, done.stderr)
+
+
+def run_page(text: str, folder: Path) -> None:
+    """Every block of a page in order, as its reader would run them: commands one by one, and blocks
+    of Python between two of commands as one program."""
+    program = ""
+    for language, body in re.findall(r"```(sh|python)\n(.*?)```", text, re.S):
+        if language == "python":
+            program += body
+            continue
+        if program:
+            run_python(folder, "-c", program)
+            program = ""
+        run_all(f"```sh\n{body}```", folder, folder)
+    if program:
+        run_python(folder, "-c", program)
+
+
+LEFT = {
+    "voxels": ("molecules.png", "pairs.mrc", "new.mrc", "new.png"),
+    "streamlines": ("short.trk", "long.trk", "traversal.png", "runs/beta/report.html"),
+    "labelled-images": ("sevens.png", "better.png", "studies/x-var/report.html"),
+    "tables": ("table.csv", "latents.npz", "new.csv", "runs/fitted/report.html"),
+    "your-own-vae": ("runs/own/report.html",),
+}
+"""What a reader of each tutorial has in the end."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(TUTORIALS))
+def test_a_tutorial_runs_to_the_letter(name: str, tmp_path: Path) -> None:
+    run_page(TUTORIALS[name], tmp_path)
+    for file in LEFT[name]:
+        assert (tmp_path / file).stat().st_size > 500, file
 
 
 @pytest.mark.slow
