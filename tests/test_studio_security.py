@@ -18,6 +18,7 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 from websockets.sync.client import connect
 
+from tests.made_run import made_run, snapshot
 from vaestro.cli.main import main
 from vaestro.foundation.errors import RecipeError, UserError
 from vaestro.studio import frames
@@ -278,6 +279,15 @@ class TestIds:
         assert answer.status_code == 400 and "leads out" in answer.json()["error"]
         (row,) = get(client, "/api/runs").json()["rows"]
         assert "leads out" in row["error"] and "secret" not in json.dumps(row)
+
+    def test_a_folder_that_is_a_link_out_is_not_read(self, client: TestClient, root: Path) -> None:
+        run, elsewhere = made_run(root / "run"), root.parent / "secret" / "snapshots"
+        snapshot(run, "epoch-0001", [1.0])
+        picture = "/api/run/picture?id=run&name=thumbnail&epoch=1"
+        assert get(client, picture).status_code == 200
+        (run / "snapshots").rename(elsewhere)
+        (run / "snapshots").symlink_to(elsewhere)
+        assert get(client, picture).status_code == 400
 
     def test_a_report_is_saved_not_shown(self, client: TestClient, root: Path) -> None:
         run = root / "run"

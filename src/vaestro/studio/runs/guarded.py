@@ -27,9 +27,9 @@ def require_file(root: Path, path: Path, most: int | None = MOST_BYTES) -> bool:
         found = path.lstat()
     except OSError:
         return False
-    if stat.S_ISLNK(found.st_mode):
+    if stat.S_ISLNK(found.st_mode) or path.parent.is_symlink():
         if not inside(root, path):
-            raise RunFolderError(f"{path.name} is a link that leads out of the studio's root")
+            raise RunFolderError(f"{path.name} leads out of the studio's root by a link")
         try:
             found = path.stat()
         except OSError:
