@@ -14,12 +14,10 @@ first principal components of other proteins (it is no FID).
 
 import argparse
 import json
-import platform
 import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -28,6 +26,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from machine import measured_here
 from spread import spread
 from vaestro.data.arrays import from_array
 from vaestro.data.stream import BatchStream
@@ -280,10 +279,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     result: dict[str, Any] = {
-        "date": str(date.today()),
-        "machine": platform.processor() or platform.machine(),
-        "threads": 1,
-        "torch": torch.__version__,
+        **measured_here(),
         "batch": options.batch,
         "unet": UNET,
         "cost": [],

@@ -16,18 +16,17 @@ what these images gain by more draws, whose error is that of the pairs (`all_ima
 import argparse
 import json
 import math
-import platform
 import resource
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from machine import measured_here
 from vaestro.evaluation.likelihood import likelihoods
 from vaestro.experiments.recipe import read_recipe
 from vaestro.experiments.run import load
@@ -163,10 +162,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     result: dict[str, Any] = {
-        "date": str(date.today()),
-        "machine": platform.processor() or platform.machine(),
-        "threads": 1,
-        "torch": torch.__version__,
+        **measured_here(),
         "models": {},
     }
     if options.out and options.out.is_file():

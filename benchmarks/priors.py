@@ -13,12 +13,10 @@ of training samples, `floor` is what training samples themselves have.
 
 import argparse
 import json
-import platform
 import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +24,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from machine import measured_here
 from vaestro.data.tiles.curves import overlay
 from vaestro.data.tiles.look import Look, look_at
 from vaestro.data.tiles.row_names import named
@@ -189,10 +188,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     result: dict[str, Any] = {
-        "date": str(date.today()),
-        "machine": platform.processor() or platform.machine(),
-        "threads": 1,
-        "torch": torch.__version__,
+        **measured_here(),
         "cases": {},
     }
     if options.out and options.out.is_file():

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Route
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Route, sync_playwright
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 WIDE, NARROW = (1280, 900), (390, 844)
@@ -96,6 +96,16 @@ class Watched:
         told = "status of 400" in message.text  # a mistake that the page says in its own words
         if message.type in ("error", "warning") and not told:
             self.faults.append(message.text)
+
+
+@contextmanager
+def launched() -> Iterator[Browser]:
+    """The browser; the test is skipped without one, but not in CI."""
+    path = require_chromium()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
 
 
 @contextmanager

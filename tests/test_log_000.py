@@ -2,13 +2,13 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from tests.conftest import Silent, arrays_in
+from tests.conftest import arrays_in
+from tests.logs_bench import Unseen
 from vaestro.data.split import SplitConfig, split
 from vaestro.data.volumes.molecules import MoleculesConfig, load_molecules
 from vaestro.experiments.assemble import prepare
@@ -36,34 +36,13 @@ from vaestro.studies.logs.log_000.measures import Course, Errors, plateau
 from vaestro.training.plan import choose
 
 
-class Shown(Silent):
-    """A study's display that keeps nothing but what is said."""
-
-    def opened(self, *told: Any) -> None: ...
-
-    def begun(self, number: int) -> None: ...
-
-    def done(self, number: int, held: Any) -> None: ...
-
-    def looked(self, standing: Any) -> None: ...
-
-    def run(self, name: str) -> "Shown":
-        return self
-
-    def population(self, name: str) -> "Shown":
-        return self
-
-    def member(self, number: int) -> "Shown":
-        return self
-
-
 @pytest.fixture
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
     """A bench for 48 boxes of 7 voxels a side, and few steps."""
     monkeypatch.setattr(boxes, "QUICK_COUNT", 48)
     monkeypatch.setattr(boxes, "QUICK_SIDE", 7)
     monkeypatch.setattr(models, "QUICK_EPOCHS", 2)
-    return Bench(tmp_path, True, Shown())
+    return Bench(tmp_path, True, Unseen())
 
 
 def test_parts_are_those_of_the_molecules(bench: Bench) -> None:
@@ -281,7 +260,7 @@ def test_the_whole_log_in_miniature(bench: Bench, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(decoders, "FROM_SCRATCH", (1, 1))
     monkeypatch.setattr(diffused, "QUICK_STEPS", 4)
     root = bench.root / "study"
-    told = carry_out_log(LOG, root, True, None, Shown())
+    told = carry_out_log(LOG, root, True, None, Unseen())
     assert told["status"] == "finished"
     kept = {claim["said"]: claim["holds"] for claim in told["claims"]}
     assert len(kept) == len(told["claims"]) > 12
@@ -292,5 +271,5 @@ def test_the_whole_log_in_miniature(bench: Bench, monkeypatch: pytest.MonkeyPatc
     ]
     page = (root / "report.html").read_text()
     assert page.count("data:image/png;base64,") == 6
-    again = carry_out_log(LOG, root, True, None, Shown())
+    again = carry_out_log(LOG, root, True, None, Unseen())
     assert again == told

@@ -1,14 +1,13 @@
 """Log 003's study: what it is made of, the faults that it plants, and a miniature of the whole."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from matplotlib.figure import Figure
 
-from tests.conftest import Silent
+from tests.logs_bench import Unseen
 from vaestro.experiments.assemble import Assembly, assemble
 from vaestro.experiments.recipe import Recipe, apply, read_recipe
 from vaestro.studies.logs.bench import Bench
@@ -37,25 +36,6 @@ from vaestro.studies.logs.log_003.networks import convolutions, dense
 from vaestro.training.plan import choose
 
 
-class Shown(Silent):
-    """A study's display that keeps nothing but what is said."""
-
-    def opened(self, *told: Any) -> None: ...
-
-    def begun(self, number: int) -> None: ...
-
-    def done(self, number: int, held: Any) -> None: ...
-
-    def run(self, name: str) -> "Shown":
-        return self
-
-    def population(self, name: str) -> "Shown":
-        return self
-
-    def member(self, number: int) -> "Shown":
-        return self
-
-
 @pytest.fixture
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
     """A bench for 240 views of four toys a kind, few components and few steps."""
@@ -69,7 +49,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
     monkeypatch.setattr(views, "SIZE_FOR_PCA", 16)
     monkeypatch.setattr(components, "SIZE_FOR_PCA", 16)
     monkeypatch.setattr(resumed, "EPOCHS", ((2, 3), (2, 3)))
-    return Bench(tmp_path, True, Shown())
+    return Bench(tmp_path, True, Unseen())
 
 
 def assembled(recipe: Recipe) -> Assembly:
@@ -94,7 +74,7 @@ def test_the_log_s_dense_layers_are_those_of_the_recipe() -> None:
 @pytest.mark.parametrize("one", (*COMPONENTS, *PIXELS, AS_THE_LOG_FITTED), ids=lambda a: a.name)
 def test_every_architecture_is_legal_in_both_forms(one: Architecture, tmp_path: Path) -> None:
     for quick in (True, False):
-        bench = Bench(tmp_path, quick, Shown())
+        bench = Bench(tmp_path, quick, Unseen())
         base = views.on_pixels(bench) if one.pixels else views.on_components(bench)
         model = apply(base, one.edits(bench)).model
         assert f"{model.latent}" in one.name or not one.name.startswith("PCA")
@@ -168,7 +148,7 @@ def test_a_sheet_has_a_row_for_each_model() -> None:
 @pytest.mark.slow
 def test_a_miniature_of_the_study(bench: Bench) -> None:
     """Every chapter is written; what is about faults holds at any size."""
-    told = carry_out_log(LOG, bench.root, True, None, Shown())
+    told = carry_out_log(LOG, bench.root, True, None, Unseen())
     assert told["status"] == "finished"
     held = {claim["said"][:40]: claim["holds"] for claim in told["claims"]}
     assert len(held) == len(told["claims"])

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from tests.conftest import Silent, small_recipe
-from tests.studio_pages import NARROW, Served, opened, require_chromium, served
+from tests.studio_pages import NARROW, Served, launched, opened, served
 from vaestro.experiments import train as training
 from vaestro.sweeps.definition import Definition, watched
 from vaestro.sweeps.folder import SweepFolder
@@ -73,11 +73,8 @@ def swept(root: Path, trials: int = 6) -> None:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    path = require_chromium()
-    with sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield made
-        made.close()
+    with launched() as one:
+        yield one
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.conftest import Silent, small_recipe
-from tests.studio_pages import Served, opened, require_chromium, served
+from tests.studio_pages import Served, launched, opened, served
 from vaestro.experiments import train as training
 
 pytestmark = pytest.mark.slow
@@ -47,11 +47,8 @@ def trained(root: Path, name: str, values: np.ndarray[Any, Any]) -> None:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    path = require_chromium()
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield browser
-        browser.close()
+    with launched() as one:
+        yield one
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import numpy as np
 
 from vaestro.experiments.recipe import Recipe, apply
 from vaestro.studies.logs.bench import Bench
-from vaestro.studies.logs.chapter import Chapter, Claim, Table
+from vaestro.studies.logs.chapter import Chapter, Claim, Picture, Table
 from vaestro.studies.logs.log_002.figures import Dots, dots
 from vaestro.studies.logs.log_002.rows import Row, of_variance, shown
 from vaestro.studies.logs.log_002.setting import edge, recipe
@@ -27,6 +27,12 @@ class Deaths(NamedTuple):
     theirs: list[Row]
     ours: list[Row]
     black: float
+
+    @property
+    def dead(self) -> tuple[list[bool], list[bool]]:
+        """Which of the runs of either decoder print black pictures alone."""
+        theirs, ours = ([dead(r, self.black) for r in rows] for rows in (self.theirs, self.ours))
+        return theirs, ours
 
 
 def deaths(bench: Bench) -> Deaths:
@@ -52,12 +58,55 @@ def dead(row: Row, black: float) -> bool:
 
 def chapter(bench: Bench) -> Chapter:
     """Count who dies, and of what."""
-    found, made = deaths(bench), _recipe(bench)
-    theirs = [dead(row, found.black) for row in found.theirs]
-    ours = [dead(row, found.black) for row in found.ours]
+    found, epochs = deaths(bench), _recipe(bench).training.epochs
+    shapes = "White shapes on black, as most of MNIST is" if bench.data is None else "MNIST"
+    return Chapter(
+        "deaths",
+        "Who dies, and of what",
+        (
+            f"{shapes}, ten seeds for each x_var, {epochs} epochs at ten times the log's learning "
+            "rate. A decoder of the log's kind, drawn as torch draws it, with a ReLU behind its "
+            "last layer, beside ours: linear, and begun at the mean picture.",
+        ),
+        (_dying(found, edge(bench)), _collapsing(found)),
+        (_table(found),),
+        (_picture(bench, found),),
+    )
+
+
+def _dying(found: Deaths, edge: int) -> Claim:
+    theirs, ours = found.dead
+    cost = 0.5 * found.black * edge**2
+    return Claim(
+        "There is a certain probability for the training process to die! ... completely dark image "
+        "(value<0).",
+        f"{sum(theirs)} of {len(theirs)} runs with the ReLU print black pictures, {sum(ours)} of "
+        f"{len(ours)} without it. Half the squared error of black is {shown(cost)} here; for MNIST "
+        "it is 43.9, the log's 'around 40'.",
+        "Where a ReLU gives 0 for every sample it has no gradient, and a step that is too long "
+        "takes the only output channel there for ever. The loss is innocent.",
+        sum(theirs) > 0 and not any(ours),
+    )
+
+
+def _collapsing(found: Deaths) -> Claim:
     empty = [row["live_dimensions"] == 0 for row in found.ours]
-    cost = 0.5 * found.black * edge(bench) ** 2
     emptied = [row["mse"] for row, none in zip(found.ours, empty, strict=True) if none]
+    return Claim(
+        "However, if the process doesn't die, the final image is like below. (Collapsed is not "
+        "dead.)",
+        f"Without the ReLU {sum(empty[:SEEDS])} of {SEEDS} runs have no live dimension at x_var 1 "
+        f"and {sum(empty[2 * SEEDS :])} of {SEEDS} at 0.01. They print the mean picture, at "
+        f"{min(emptied, default=0) / found.black:.0%} to "
+        f"{max(emptied, default=0) / found.black:.0%} of black's error.",
+        "The code is empty, because the weight asks for it or the start was cold; the gradients "
+        "are all there, and with a smaller x_var it fills.",
+        any(empty[:SEEDS]) and not any(empty[2 * SEEDS :]),
+    )
+
+
+def _picture(bench: Bench, found: Deaths) -> Picture:
+    theirs, ours = found.dead
     groups = [
         Dots(
             f"{name}, x_var {v:g}",
@@ -67,50 +116,14 @@ def chapter(bench: Bench) -> Chapter:
         for place, v in enumerate(VALUES)
         for name, rows, gone in (("ReLU", found.theirs, theirs), ("linear", found.ours, ours))
     ]
-    figure = dots(
-        groups, "error, as a share of a black picture's", (1.0, "black"), "the output is dead"
-    )
+    measure, line = "error, as a share of a black picture's", (1.0, "black")
+    figure = dots(groups, measure, line, "the output is dead")
     caption = "Each mark is a run. Those on the line print nothing but black."
-    return Chapter(
-        "deaths",
-        "Who dies, and of what",
-        (
-            f"{'White shapes on black, as most of MNIST is' if bench.data is None else 'MNIST'}, "
-            f"ten seeds for each x_var, {made.training.epochs} epochs at ten times the log's "
-            "learning rate. A decoder of the "
-            "log's kind, drawn as torch draws it, with a ReLU behind its last layer, beside ours: "
-            "linear, and begun at the mean picture.",
-        ),
-        (
-            Claim(
-                "There is a certain probability for the training process to die! ... completely "
-                "dark image (value<0).",
-                f"{sum(theirs)} of {len(theirs)} runs with the ReLU print black pictures, "
-                f"{sum(ours)} of {len(ours)} without it. Half the squared error of black is "
-                f"{shown(cost)} here; for MNIST it is 43.9, the log's 'around 40'.",
-                "Where a ReLU gives 0 for every sample it has no gradient, and a step that is too "
-                "long takes the only output channel there for ever. The loss is innocent.",
-                sum(theirs) > 0 and not any(ours),
-            ),
-            Claim(
-                "However, if the process doesn't die, the final image is like below. (Collapsed is "
-                "not dead.)",
-                f"Without the ReLU {sum(empty[:SEEDS])} of {SEEDS} runs have no live dimension at "
-                f"x_var 1 and {sum(empty[2 * SEEDS :])} of {SEEDS} at 0.01. They print the mean "
-                f"picture, at {min(emptied, default=0) / found.black:.0%} to "
-                f"{max(emptied, default=0) / found.black:.0%} of black's error.",
-                "The code is empty, because the weight asks for it or the start was cold; the "
-                "gradients are all there, and with a smaller x_var it fills.",
-                any(empty[:SEEDS]) and not any(empty[2 * SEEDS :]),
-            ),
-        ),
-        (_table(found, theirs, ours),),
-        (bench.picture("deaths", figure, caption),),
-    )
+    return bench.picture("deaths", figure, caption)
 
 
-def _table(found: Deaths, theirs: list[bool], ours: list[bool]) -> Table:
-    lines = []
+def _table(found: Deaths) -> Table:
+    (theirs, ours), lines = found.dead, []
     for name, rows, gone in (("ReLU", found.theirs, theirs), ("linear", found.ours, ours)):
         for place, v in enumerate(VALUES):
             part = slice(place * SEEDS, (place + 1) * SEEDS)

@@ -5,7 +5,7 @@ from typing import Any
 from vaestro.foundation.edit_text import as_text
 from vaestro.reports.run_files import read_rows
 from vaestro.studies.logs.bench import Bench
-from vaestro.studies.logs.chapter import Chapter, Claim, Table
+from vaestro.studies.logs.chapter import Chapter, Claim, Picture, Table
 from vaestro.studies.logs.log_002 import variance
 from vaestro.studies.logs.log_002.figures import Dots, dots
 from vaestro.studies.logs.log_002.rows import bound, of_variance, shown
@@ -16,31 +16,36 @@ SIZES = ((4, 16), (64, 1024))
 """Channels and width; 16 and 128 are those of the other chapters."""
 
 
+SAID = {
+    "learning rate": (
+        "Learning rate doesn't matter.",
+        "A small rate has not arrived when the run ends, a large one loses dimensions on the way: "
+        "it decides when the picture is there, and not whether.",
+    ),
+    "channels x width": (
+        "Network Size doesn't matter (as it is reasonable).",
+        "A network that is too small costs many nats, and a larger one still gains some.",
+    ),
+    "structure": (
+        "Network Structure doesn't matter.",
+        "Which one is best depends on the pictures: on few small ones a dense network is ahead of "
+        "transposed convolutions with one output channel.",
+    ),
+    "epochs": (
+        "Don't need train too much epochs.",
+        "A digit can be recognised early and the nats come late: four times the epochs still pay.",
+    ),
+}
+"""What is changed, with the log's claim about it and the cause of what is found."""
+Changed = dict[str, dict[str, float]]
+"""Minus ELBO, nats, of each setting of what is changed."""
+
+
 def chapter(bench: Bench) -> Chapter:
     """Change one thing at a time and compare with what another seed changes."""
     plain = [bound(row) for row in variance.of(bench, variance.rows(bench), 0.1)]
-    usual = recipe(bench)
-    edits, names = _settings(bench)
-    rows = bench.population("matters", usual, edits)
-    found = dict(zip(names, map(bound, rows), strict=True))
-    longer = _longer(bench)
-    rate = {f"{r:g}": found[f"rate {r:g}"] for r in RATES}
-    size = {f"{c} x {w}": found[f"size {c} x {w}"] for c, w in SIZES}
-    structure = {name: found[name] for name in ("dense", "residual")}
+    changed = _changed(bench)
     seeds = max(plain) - min(plain)
-    groups = [
-        Dots("other seeds", plain, [False] * len(plain)),
-        *(
-            Dots(name, list(values.values()), [False] * len(values), list(values))
-            for name, values in (
-                ("learning rates", rate),
-                ("sizes", size),
-                ("structures", structure),
-                ("epochs", longer),
-            )
-        ),
-    ]
-    caption = "Each dot is a run that differs from the others in one thing; to the left is better."
     return Chapter(
         "matters",
         "What is said not to matter",
@@ -48,61 +53,47 @@ def chapter(bench: Bench) -> Chapter:
             "At x_var 0.1, in minus ELBO on held-out digits: nats that a sample costs, comparable "
             f"between all of these. Other seeds alone change it by {shown(seeds)} nats.",
         ),
-        (
-            _claim(
-                "Learning rate doesn't matter.",
-                "learning rates",
-                rate,
-                plain,
-                "A small rate has not arrived when the run ends, a large one loses dimensions on "
-                "the way: it decides when the picture is there, and not whether.",
-            ),
-            _claim(
-                "Network Size doesn't matter (as it is reasonable).",
-                "channels x width",
-                size,
-                plain,
-                "A network that is too small costs many nats, and a larger one still gains some.",
-            ),
-            _claim(
-                "Network Structure doesn't matter.",
-                "structures",
-                structure,
-                plain,
-                "Which one is best depends on the pictures: on few small ones a dense network is "
-                "ahead of transposed convolutions with one output channel.",
-            ),
-            _claim(
-                "Don't need train too much epochs.",
-                "epochs",
-                longer,
-                plain,
-                "A digit can be recognised early and the nats come late: four times the epochs "
-                "still pay.",
-            ),
-        ),
-        (
-            Table(
-                "Minus ELBO, nats",
-                ("changed", "minus ELBO", "beside the mean of other seeds"),
-                tuple(
-                    (f"{kind} {name}", shown(value, 4), shown(value - sum(plain) / len(plain)))
-                    for kind, values in (
-                        ("learning rate", rate),
-                        ("channels x width", size),
-                        ("structure", structure),
-                        ("epochs", longer),
-                    )
-                    for name, value in values.items()
-                ),
-            ),
-        ),
-        (bench.picture("matters", dots(groups, "minus ELBO, nats per sample", None), caption),),
+        tuple(_claim(what, values, plain) for what, values in changed.items()),
+        (_table(changed, plain),),
+        (_picture(bench, changed, plain),),
     )
 
 
-def _claim(said: str, what: str, values: dict[str, float], plain: list[float], cause: str) -> Claim:
+def _changed(bench: Bench) -> Changed:
+    edits, names = _settings(bench)
+    rows = bench.population("matters", recipe(bench), edits)
+    found = dict(zip(names, map(bound, rows), strict=True))
+    return {
+        "learning rate": {f"{r:g}": found[f"rate {r:g}"] for r in RATES},
+        "channels x width": {f"{c} x {w}": found[f"size {c} x {w}"] for c, w in SIZES},
+        "structure": {name: found[name] for name in ("dense", "residual")},
+        "epochs": _longer(bench),
+    }
+
+
+def _table(changed: Changed, plain: list[float]) -> Table:
+    mean = sum(plain) / len(plain)
+    rows = tuple(
+        (f"{what} {name}", shown(value, 4), shown(value - mean))
+        for what, values in changed.items()
+        for name, value in values.items()
+    )
+    head = ("changed", "minus ELBO", "beside the mean of other seeds")
+    return Table("Minus ELBO, nats", head, rows)
+
+
+def _picture(bench: Bench, changed: Changed, plain: list[float]) -> Picture:
+    groups = [Dots("other seeds", plain, [False] * len(plain))] + [
+        Dots(what, list(values.values()), [False] * len(values), list(values))
+        for what, values in changed.items()
+    ]
+    caption = "Each dot is a run that differs from the others in one thing; to the left is better."
+    return bench.picture("matters", dots(groups, "minus ELBO, nats per sample", None), caption)
+
+
+def _claim(what: str, values: dict[str, float], plain: list[float]) -> Claim:
     """That it matters: the worst is further from the other seeds than they are from each other."""
+    said, cause = SAID[what]
     seeds = max(plain) - min(plain)
     most = max(max(plain) - min(values.values()), max(values.values()) - min(plain))
     told = ", ".join(f"{name}: {shown(value, 4)}" for name, value in values.items())
