@@ -4,23 +4,18 @@ A sweep's folder names the place of its ledger, and a folder may come from anybo
 would be opened, and written to, and an address elsewhere would be asked over the network.
 """
 
-from ipaddress import ip_address
 from pathlib import Path
-
-from sqlalchemy import URL
 
 from vaestro.foundation.errors import RunFolderError
 from vaestro.studio.ids import inside
 from vaestro.studio.runs.guarded import require_file
 from vaestro.sweeps.folder import SweepFolder
-from vaestro.sweeps.ledger.engines import SQLITE, parsed
+from vaestro.sweeps.ledger.engines import SQLITE, of_this_machine, parsed
 
 PATIENCE = 2.0
 """Seconds for which a ledger that does not answer is asked again."""
 LARGEST = 4 << 30
 """Bytes of a ledger's file; one of a hundred thousand trials has some hundred million."""
-ELSEWHERE = ("host", "hostaddr", "service", "servicefile", "passfile")
-"""Options of an address that lead to another machine or to files."""
 
 
 def require_own(root: Path, folder: Path) -> SweepFolder:
@@ -32,7 +27,7 @@ def require_own(root: Path, folder: Path) -> SweepFolder:
     where = parsed(found.read_place()["storage"])
     if where.drivername == SQLITE:
         _require_under(root, Path(where.database or ""))
-    elif not _is_here(where):
+    elif not of_this_machine(where):
         raise RunFolderError(
             f"the ledger of {folder.name} is on {where.host or 'another machine'}, and the studio "
             f"asks none but this one; `vaestro report {folder}` shows the sweep"
@@ -47,15 +42,3 @@ def _require_under(root: Path, ledger: Path) -> None:
             "over a folder that holds both"
         )
     require_file(root, ledger, LARGEST)
-
-
-def _is_here(where: URL) -> bool:
-    if any(name in where.query for name in ELSEWHERE):
-        return False
-    host = where.host
-    if host is None or host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

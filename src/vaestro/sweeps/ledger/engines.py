@@ -1,5 +1,6 @@
 """Connections to a ledger's database: which URLs are legal, and how each kind is opened."""
 
+from ipaddress import ip_address
 from typing import Any
 
 from sqlalchemy import URL, Engine, create_engine, event, make_url
@@ -22,6 +23,8 @@ SIGNS = {
 """A connection counts as lost after half a minute without a sign from PostgreSQL's machine."""
 LEGAL = "sqlite:///FILE or postgresql://USER@HOST/DATABASE"
 SQLITE, POSTGRESQL = "sqlite", "postgresql+psycopg"
+ELSEWHERE = ("host", "hostaddr", "service", "servicefile", "passfile")
+"""Options of an address that lead to another machine or to files."""
 
 
 def parsed(url: str) -> URL:
@@ -91,3 +94,15 @@ def _postgresql(where: URL) -> Engine:
         connection.commit()
 
     return made
+
+
+def of_this_machine(address: URL) -> bool:
+    """Whether a server's address can lead to this machine alone."""
+    if any(name in address.query for name in ELSEWHERE):
+        return False
+    if address.host is None or address.host == "localhost":
+        return True
+    try:
+        return ip_address(address.host).is_loopback
+    except ValueError:
+        return False
