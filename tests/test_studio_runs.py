@@ -335,8 +335,8 @@ class TestAtWork:
 
     def test_a_run_that_trains_says_so(self, client: TestClient, tmp_path: Path) -> None:
         run = made_run(tmp_path / "run", manifest={**MANIFEST, "status": "running"}, summary=None)
-        if locks_held() is None:
-            pytest.skip("this system has no table of locks")
+        if sys.platform != "linux":
+            pytest.skip("only Linux has a table of locks")
         told = get(client, "run", id="run")
         assert told["at_work"] is False and "killed" in told["verdict"]["sentence"]
         assert "--resume" in told["verdict"]["commands"][0]
