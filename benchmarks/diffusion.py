@@ -6,10 +6,12 @@ The same U-net, batch and engine on volumes of C x n x n x n voxels and on the l
 convolutional VAE of them (two halvings, so 35 -> 9): the processor's seconds of a training step,
 for every n of --sizes. `vae_step_seconds` is a step of that VAE, which has to be trained first.
 
-With --minutes, also quality against time on made-up proteins of --quality-size voxels: a VAE and
+With --minutes, also quality against time on made-up proteins of --quality-sizes voxels: a VAE and
 two diffusions, one on its latents and one on the voxels, each trained for so many minutes; the
 Frechet distance of samples from held-out volumes at each doubling of the time, in the space of the
-first principal components of other proteins (it is no FID).
+first principal components of other proteins (it is no FID). `equal_quality` is the worst distance
+that samples from latents had, and when either side was as good; where the voxels never were, the
+ratio of times is a lower bound. Sizes that --out has already and that are not asked for stay there.
 """
 
 import argparse
@@ -33,9 +35,10 @@ from vaestro.data.stream import BatchStream
 from vaestro.data.volumes.molecules import MoleculesConfig, load_molecules
 from vaestro.experiments import train as training
 from vaestro.experiments.assemble import assemble
-from vaestro.experiments.face import Quiet
 from vaestro.experiments.recipe import Recipe
 from vaestro.experiments.run import Run, load
+from vaestro.experiments.watch import Quiet
+from vaestro.foundation.files import read_json
 from vaestro.foundation.samples import SampleSpec
 from vaestro.foundation.schedules import Horizon
 from vaestro.generation.diffusion.latents import as_samples, latent_shape, standardisation
@@ -206,9 +209,13 @@ def _spread_over(rows: Tensor) -> Tensor:
     return rows[torch.linspace(0, len(rows) - 1, SAMPLED).round().long()]
 
 
-def followed(diffusion: Diffusion, seconds: float, judged: Callable[[Tensor], float]) -> Any:
+Row = tuple[float, int, float]
+"""Processor's seconds of training, steps, distance."""
+
+
+def followed(diffusion: Diffusion, seconds: float, judged: Callable[[Tensor], float]) -> list[Row]:
     """(processor's seconds of training, steps, distance) at each doubling of the time."""
-    spent, due, rows = 0.0, seconds / 16, []
+    spent, due, rows = 0.0, seconds / 16, list[Row]()
     while spent < seconds:
         spent += diffusion.step()
         if spent >= due:
@@ -246,10 +253,9 @@ def quality(size: int, samples: int, batch: int, minutes: float, epochs: int) ->
             60 * minutes,
             lambda x: judge.distance(x),
         )
-    best = min(distance for _, _, distance in on_voxels)
-    reached = [seconds for seconds, _, distance in in_latents if distance <= best]
     return {
         "size": size,
+        "minutes": minutes,
         "samples": samples,
         "vae_seconds": round(vae_seconds, 1),
         "distance_of_training_volumes": round(judge.distance(_spread_over(voxels)), 4),
@@ -257,22 +263,34 @@ def quality(size: int, samples: int, batch: int, minutes: float, epochs: int) ->
         "distance_of_the_vaes_own_prior": round(own, 4),
         "in_latents": in_latents,
         "on_voxels": on_voxels,
-        "seconds_to_the_best_on_voxels": {
-            "in_latents": reached[0] if reached else None,
-            "on_voxels": next(s for s, _, d in on_voxels if d == best),
-        },
+        "equal_quality": equal_quality(in_latents, on_voxels),
+    }
+
+
+def equal_quality(in_latents: list[Row], on_voxels: list[Row]) -> dict[str, Any]:
+    """When either side first was as good as samples from latents were at their worst."""
+    worst = max(distance for _, _, distance in in_latents)
+    first = next(seconds for seconds, _, distance in in_latents if distance <= worst)
+    reached = [seconds for seconds, _, distance in on_voxels if distance <= worst]
+    later = reached[0] if reached else on_voxels[-1][0]
+    return {
+        "distance": worst,
+        "in_latents_seconds": first,
+        "on_voxels_seconds": later,
+        "on_voxels_reached": bool(reached),
+        "ratio": round(later / first, 1),
     }
 
 
 def main() -> None:
     """Measure and write one table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sizes", type=int, nargs="+", default=[19, 27, 35])
+    parser.add_argument("--sizes", type=int, nargs="*", default=[19, 27, 35])
     parser.add_argument("--channels", type=int, default=4)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--minutes", type=float, default=0.0, help="of training each; 0: none")
-    parser.add_argument("--quality-size", type=int, default=19)
+    parser.add_argument("--quality-sizes", type=int, nargs="+", default=[11, 15, 19])
     parser.add_argument("--samples", type=int, default=1500)
     parser.add_argument("--vae-epochs", type=int, default=20)
     parser.add_argument("--out", type=Path)
@@ -284,20 +302,25 @@ def main() -> None:
         "unet": UNET,
         "cost": [],
     }
+    before = read_json(options.out) if options.out and options.out.is_file() else {}
+    result["quality"] = before.get("quality", [])
     for size in options.sizes:
         result["cost"].append(cost(size, options.channels, options.batch, options.rounds))
         print(json.dumps(result["cost"][-1]), flush=True)
-    if options.minutes:
-        result["quality"] = quality(
-            options.quality_size,
-            options.samples,
-            options.batch,
-            options.minutes,
-            options.vae_epochs,
-        )
-    print(json.dumps(result, indent=2))
-    if options.out:
-        options.out.write_text(json.dumps(result, indent=2) + "\n")
+    result["cost"] = result["cost"] or before.get("cost", [])
+    for size in options.quality_sizes if options.minutes else ():
+        row = quality(size, options.samples, options.batch, options.minutes, options.vae_epochs)
+        others = [one for one in result["quality"] if one["size"] != size]
+        result["quality"] = sorted([*others, row], key=lambda one: int(one["size"]))
+        write(result, options.out)
+    write(result, options.out)
+
+
+def write(result: dict[str, Any], out: Path | None) -> None:
+    """Print the table, and keep it where that is asked for."""
+    print(json.dumps(result, indent=2), flush=True)
+    if out:
+        out.write_text(json.dumps(result, indent=2) + "\n")
 
 
 if __name__ == "__main__":

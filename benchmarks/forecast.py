@@ -29,7 +29,12 @@ from vaestro.data.dataset import DataSet
 from vaestro.experiments.assemble import assemble
 from vaestro.experiments.recipe import Recipe
 from vaestro.health.forecast.calibration import NEAR
+from vaestro.health.forecast.escape import probe_steps
+from vaestro.health.forecast.linear_run import Start
+from vaestro.health.forecast.live import wanted_directions
+from vaestro.health.forecast.measured_code import directions, measured_code
 from vaestro.health.forecast.probe import Mark, probe
+from vaestro.models.vae import VAE
 from vaestro.training import plan as planning
 from vaestro.training.elbo import ElboTask
 
@@ -120,11 +125,19 @@ def recipe(point: Point, beta: float, samples: int, warm: bool) -> Recipe:
 
 
 def run(point: Point, data: DataSet, beta: float, warm: bool, longer: int = 1) -> list[Mark]:
-    """Train to the end; what the code was on the way, on WATCHED validation samples."""
+    """Train to the end; what the code was on the way, on WATCHED validation samples, and at the end
+    of a probe its state."""
     asked = recipe(point._replace(steps=longer * point.steps), beta, len(data.values), warm)
     parts = assemble(asked, planning.choose(asked.training), data)
     assert isinstance(parts.task, ElboTask)
     watched = next(iter(parts.material.batches("validation", WATCHED)()))
+    x = torch.cat([batch.x for batch in parts.material.batches("train")()])
+    along = directions(parts.vae.likelihood, x, wanted_directions(point.latent))
+    assert along is not None
+
+    def code(vae: VAE, step: int) -> Start:
+        return measured_code(vae, watched, along, beta, step / parts.horizon.steps)
+
     marks = probe(
         parts.task,
         parts.stream,
@@ -133,8 +146,21 @@ def run(point: Point, data: DataSet, beta: float, warm: bool, longer: int = 1) -
         parts.horizon,
         seed=asked.seed,
         most_steps=parts.horizon.steps,
+        measure=code,
     )
-    return [Mark(m.step, _short(m.gain), _short(m.kl), _short(m.largest), m.live) for m in marks]
+    last = max(m.step for m in marks if m.step <= probe_steps(parts.horizon.steps))
+    return [
+        Mark(m.step, _short(m.gain), _short(m.kl), _short(m.largest), m.live)._replace(
+            start=_shortened(m.start) if m.step == last and m.start is not None else None
+        )
+        for m in marks
+    ]
+
+
+def _shortened(start: Start) -> Any:
+    """As plain numbers of four digits."""
+    matrices = (start.encoder, start.decoder)
+    return [*([[_short(v) for v in row] for row in m.tolist()] for m in matrices), start.share]
 
 
 def _short(value: float) -> float:

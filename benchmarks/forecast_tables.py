@@ -13,8 +13,10 @@ from typing import Any, NamedTuple
 import torch
 
 from vaestro.health.forecast.escape import Verdict, escape_verdict, growth, probe_steps
-from vaestro.health.forecast.live import Live, live_interval
+from vaestro.health.forecast.linear_run import Start
+from vaestro.health.forecast.live import Live, as_held_out, live_interval
 from vaestro.health.forecast.probe import Mark
+from vaestro.health.forecast.setting import TOLD_STEPS
 
 FAR = 10_000
 """Points from this number on are far above the threshold."""
@@ -33,7 +35,7 @@ class Judged(NamedTuple):
     verdicts: dict[str, Verdict]
     truth: dict[Verdict, bool]
     live: int
-    forecast: Live
+    forecasts: dict[str, Live]
 
     @property
     def verdict(self) -> Verdict:
@@ -47,7 +49,7 @@ def judged(run: dict[str, Any], warm: bool) -> Judged:
     The remedy of `at_risk` is the warm-up; where a forecast of that says `at_risk` too, it is what
     the third run has beside, which is then there.
     """
-    marks = [Mark(int(m[0]), m[1], m[2], m[3], int(m[4])) for m in run["warm" if warm else "plain"]]
+    marks = [_mark(m) for m in run["warm" if warm else "plain"]]
     steps, hidden = marks[-1].step, len(run["widths"])
     seen = growth([m for m in marks if m.step <= probe_steps(steps)], run["beta"])
     asked = {
@@ -69,8 +71,28 @@ def judged(run: dict[str, Any], warm: bool) -> Judged:
         "at_risk": here == 0 and remedied > 0,
         "ok": here > 0,
     }
-    live = live_interval(run["eigenvalues"], run["latent"], steps * run["learning_rate"])
+    starts = {"probe": seen.start, "rule": None}
+    live = {way: _live(run, warm, steps, start) for way, start in starts.items()}
     return Judged(run, warm, verdicts, truth, here, live)
+
+
+def _mark(numbers: list[Any]) -> Mark:
+    """A mark as it was written."""
+    step, gain, kl, largest, live, *code = numbers
+    found = Mark(int(step), gain, kl, largest, int(live))
+    if not code or code[0] is None:
+        return found
+    encoder, decoder, share = code[0]
+    return found._replace(start=Start(torch.tensor(encoder), torch.tensor(decoder), share))
+
+
+def _live(run: dict[str, Any], warm: bool, steps: int, start: Start | None) -> Live:
+    """The forecast number of live dimensions, from eigenvalues and `start`."""
+    shares = [(i + 0.5) / TOLD_STEPS for i in range(TOLD_STEPS)]
+    path = [(min(1.0, 2 * s) if warm else 1.0, run["learning_rate"]) for s in shares]
+    total = run["elements"] / run["beta"] if run["likelihood"] == "optimal" else None
+    values = as_held_out(torch.tensor(run["eigenvalues"]).double(), run["largest_held_out"])
+    return live_interval(values.tolist(), run["latent"], path, steps, total, start)
 
 
 def share(true: list[bool]) -> float | None:
@@ -102,31 +124,42 @@ TRAINED = 1.5
 """Learning (rate times steps) from which a run counts as trained and not as young."""
 
 
-def live_table(cases: list[Judged]) -> dict[str, Any]:
+def live_table(cases: list[Judged], way: str = "probe") -> dict[str, Any]:
     """Of the runs that were to live and did: how near the expected number was, and how often the
     interval held what came: near the threshold (beta above lambda_1 / 4) for young and for trained
-    runs, and far above it."""
+    runs, and far above it. `way`: with a probe, or by "rule" without one."""
     table = {}
     groups: dict[str, list[Judged]] = {"young": [], "trained": [], "far": []}
     for case in cases:
-        learning = case.run["learning_rate"] * case.run["plain"][-1][0]
-        name = "young" if learning < TRAINED else "trained"
         if case.verdict == "ok" and case.live > 0:
-            groups["far" if case.run["number"] >= FAR else name].append(case)
+            groups[group(case.run)].append(case)
     for name, own in groups.items():
-        errors = [abs(c.live - c.forecast.expected) for c in own]
+        told = [c.forecasts[way] for c in own]
+        errors = [abs(c.live - t.expected) for c, t in zip(own, told, strict=True)]
         table[name] = {
             "runs": len(own),
             "within_1_or_20_percent": share(
-                [e <= max(1, 0.2 * c.live) for e, c in zip(errors, own, strict=True)]
+                [near_enough(e, c.live) for e, c in zip(errors, own, strict=True)]
             ),
             "mean_error": round(sum(errors) / len(own), 3) if own else None,
-            "in_interval": share([c.forecast.low <= c.live <= c.forecast.high for c in own]),
-            "mean_width": round(sum(c.forecast.high - c.forecast.low for c in own) / len(own), 3)
-            if own
-            else None,
+            "in_interval": share(
+                [t.low <= c.live <= t.high for c, t in zip(own, told, strict=True)]
+            ),
+            "mean_width": round(sum(t.high - t.low for t in told) / len(own), 3) if own else None,
         }
     return table
+
+
+def group(run: dict[str, Any]) -> str:
+    """`far` above the threshold, or near it `young` or `trained`."""
+    if run["number"] >= FAR:
+        return "far"
+    return "young" if run["learning_rate"] * run["plain"][-1][0] < TRAINED else "trained"
+
+
+def near_enough(error: float, live: int) -> bool:
+    """Within 1 or 20 % of `live`."""
+    return error <= max(1, 0.2 * live)
 
 
 SETTLED = 100
@@ -135,14 +168,20 @@ in sight; what came after, nobody had seen."""
 
 
 def tables(runs: list[dict[str, Any]]) -> dict[str, Any]:
-    """Everything that is published: for calibration and held-out data sets, and for those points of
-    the latter that were trained after the constants were settled."""
+    """Everything that is published: for calibration and held-out data sets, for those points of the
+    latter that were trained after the verdicts' constants were settled, and for those after that of
+    the number of live dimensions."""
     held_out = [run for run in runs if run["held_out"]]
     return {
         "calibration": part([run for run in runs if not run["held_out"]]),
         "held_out": part(held_out),
         "unseen": part([run for run in held_out if _order(run) >= SETTLED]),
+        "uncounted": part([run for run in held_out if _order(run) >= COUNTED]),
     }
+
+
+COUNTED = 141
+"""The law of live dimensions was settled when the points below this one were done."""
 
 
 def _order(run: dict[str, Any]) -> int:
@@ -161,6 +200,7 @@ def part(runs: list[dict[str, Any]]) -> dict[str, Any]:
         "verdicts_of_sample_eigenvalues": verdict_table(near, "sample"),
         "verdicts_by_rule": verdict_table(near, "rule"),
         "live": live_table(cases),
+        "live_by_rule": live_table(cases, "rule"),
         "failures": [failure(case) for case in near if not case.truth[case.verdict]],
     }
 
@@ -188,6 +228,7 @@ def write(found: dict[str, Any], runs: list[dict[str, Any]], out: Path | None) -
         "torch": torch.__version__,
         "vaestro": version("vaestro"),
         "points": len(runs),
+        "missing": _missing(runs),
         "runs": 2 * len(runs),
         "cpu_minutes": round(sum(run["cpu_seconds"] for run in runs) / 60, 1),
     }
@@ -199,13 +240,20 @@ def write(found: dict[str, Any], runs: list[dict[str, Any]], out: Path | None) -
     (out / "forecast.md").write_text(page(facts, found))
 
 
+def _missing(runs: list[dict[str, Any]]) -> list[int]:
+    """Numbers of points near the threshold that the grid has and `runs` lacks."""
+    near = {run["number"] for run in runs if run["number"] < FAR}
+    return sorted(set(range(max(near))) - near)
+
+
 def page(facts: dict[str, Any], found: dict[str, Any]) -> str:
     """The tables in words."""
     lines = [
         "# Does the forecast come true?",
         "",
         f"`{facts['command']}`, {facts['date']}: {facts['runs']} runs of {facts['points']} points, "
-        f"{facts['cpu_minutes']} minutes of one core ({facts['machine']}; torch {facts['torch']}).",
+        f"{facts['cpu_minutes']} minutes of one core ({facts['machine']}; torch {facts['torch']}). "
+        f"{len(facts['missing'])} points near the threshold were not trained.",
     ]
     for name_of_part, tables_of in found.items():
         lines += ["", f"## {PARTS[name_of_part]}"]
@@ -213,6 +261,7 @@ def page(facts: dict[str, Any], found: dict[str, Any]) -> str:
             lines += ["", f"{TITLES[name]}:", "", *verdict_lines(tables_of[name])]
         lines += ["", "Live dimensions of the runs that were to live and did:", ""]
         lines += live_lines(tables_of["live"])
+        lines += ["", "The same without a probe:", "", *live_lines(tables_of["live_by_rule"])]
         lines += ["", "Verdicts that did not come true:", ""]
         lines += [f"- {line}" for line in tables_of["failures"]] or ["- none"]
     return "\n".join(lines) + "\n"
@@ -222,6 +271,7 @@ PARTS = {
     "calibration": "Data sets of the calibration",
     "held_out": "Held-out data sets",
     "unseen": "Held-out data sets, points trained after the constants were settled",
+    "uncounted": "Held-out data sets, points trained after the law of live dimensions was settled",
 }
 TITLES = {
     "verdicts": "Every recipe, from held-out eigenvalues and a probe of its first quarter",

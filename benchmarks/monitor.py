@@ -24,8 +24,8 @@ import torch
 
 from spread import spread
 from vaestro.experiments import train as training
-from vaestro.experiments.face import Quiet
 from vaestro.experiments.recipe import Recipe, apply, read_recipe
+from vaestro.experiments.watch import Quiet
 from vaestro.health.monitor.monitor import RunMonitor
 
 NET: dict[str, Any] = {"kind": "convolution", "channels": [8, 16], "normalisation": "batch"}

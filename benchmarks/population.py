@@ -27,10 +27,11 @@ from spread import spread
 from throughput import theirs
 from vaestro.data.arrays import from_array
 from vaestro.data.dataset import DataSet
-from vaestro.experiments.assemble import Assembly, Material, assemble_on, prepare
+from vaestro.experiments.assemble import Assembly, assemble_on
 from vaestro.experiments.attempt import close, engine
-from vaestro.experiments.face import Quiet
+from vaestro.experiments.material import Material, prepare
 from vaestro.experiments.recipe import Recipe, apply
+from vaestro.experiments.watch import Quiet
 from vaestro.runs.folder import RunFolder
 from vaestro.training import plan as planning
 from vaestro.training.plan import Plan

@@ -29,9 +29,9 @@ from vaestro.data.dataset import DataSet
 from vaestro.data.source import load_data
 from vaestro.experiments import train as training
 from vaestro.experiments.assemble import assemble
-from vaestro.experiments.face import Quiet
 from vaestro.experiments.recipe import Recipe, apply, quoted, read_recipe
 from vaestro.experiments.run import load
+from vaestro.experiments.watch import Quiet
 from vaestro.training import plan as planning
 from vaestro.training.step import Stepper
 

@@ -32,9 +32,9 @@ from vaestro.data.tiles.tile import grid, tile
 from vaestro.experiments import train as training
 from vaestro.experiments.diffusion.recipe import own_recipe, with_edits
 from vaestro.experiments.diffusion.train import start as diffuse
-from vaestro.experiments.face import Quiet
 from vaestro.experiments.recipe import apply, quoted, read_recipe
 from vaestro.experiments.run import Run, load
+from vaestro.experiments.watch import Quiet
 
 FITTED = {
     "gaussian": (),

@@ -21,9 +21,9 @@ from typing import Any
 import torch
 
 from vaestro.experiments import train as training
-from vaestro.experiments.face import Quiet
 from vaestro.experiments.recipe import Recipe, apply, quoted, read_recipe
 from vaestro.experiments.run import load
+from vaestro.experiments.watch import Quiet
 from vaestro.reports.page import write_report
 
 RECIPES = (

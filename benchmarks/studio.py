@@ -6,7 +6,8 @@ A slider's wait is measured for convolutions on images of 28 x 28 and 64 x 64 pi
 `vaestro studio` in a process of its own and one WebSocket, 30 moves a second: while nothing else
 runs, and while `vaestro train` trains on the same cores. With `--chromium` the same is measured in
 the page, from the slider's event to the frame in which the picture is drawn. Five hundred runs
-are listed cold (the first time) and warm; a history of a million steps likewise.
+are listed cold (the first time) and warm; a history of a million steps likewise, and with
+`--chromium` from the choice of the run in the list to the frame in which its curves are drawn.
 """
 
 import argparse
@@ -21,6 +22,7 @@ from typing import Any
 import torch
 
 from studio_case import Server, long_run, many_runs, serving, train, training
+from studio_curves import drawn_in_a_browser
 from studio_slider import in_a_browser, over_the_socket
 
 SIZES = (28, 64)
@@ -60,8 +62,8 @@ def listing(root: Path, run: Path, count: int) -> dict[str, Any]:
     return {"runs": count, "cold_s": round(cold, 3), "warm_s": round(warm, 3), "bytes": size}
 
 
-def curves(root: Path, run: Path, steps: int) -> dict[str, Any]:
-    """The curves of a history of `steps` records, cold and warm."""
+def curves(root: Path, run: Path, steps: int, chromium: str | None) -> dict[str, Any]:
+    """The curves of a history of `steps` records, cold and warm; in a browser too."""
     folder = long_run(root, run, steps)
     with serving(root) as server:
         server.get("runs")
@@ -69,6 +71,8 @@ def curves(root: Path, run: Path, steps: int) -> dict[str, Any]:
         _, warm, _ = server.get("run/history", id="long")
     length = (folder / "history.jsonl").stat().st_size
     kept = {"cold_s": round(cold, 3), "warm_s": round(warm, 3), "bytes": size}
+    if chromium:
+        kept["drawn_s"] = drawn_in_a_browser(root, "long", chromium)
     return {"steps": steps, "file_mib": round(length / 2**20, 1), **kept}
 
 
@@ -97,7 +101,7 @@ def main() -> None:
         parts: dict[str, Callable[[], dict[str, Any]]] = {
             "slider_to_picture": lambda: sliders(roots["sliders"], options.moves, options.chromium),
             "list": lambda: listing(roots["many"], run, options.runs),
-            "history": lambda: curves(roots["long"], run, options.steps),
+            "history": lambda: curves(roots["long"], run, options.steps, options.chromium),
         }
         for name, measure in parts.items():
             result[name] = measure()

@@ -104,8 +104,13 @@ def long_run(root: Path, run: Path, steps: int) -> Path:
     (folder / "history.jsonl").unlink()
     with (folder / "history.jsonl").open("w") as file:
         for step in range(1, steps + 1):
-            term = 100 + 50 * 0.999997**step + (step * 7919 % 1000) / 500
+            term = 100 + 50 * 0.999997**step + (step * 7919 % 1000) / 499
+            prior, beta = (
+                25 - 20 * 0.99998**step + (step * 6367 % 997) / 991,
+                min(1, step / 100_000),
+            )
             record = {"step": step, "epoch": step // 1000, "split": "train", "data_term": term}
-            more = {"prior_term": 25.0, "loss": term + 25, "live_dimensions": 20, "beta": 1.0}
+            more = {"prior_term": prior, "loss": term + beta * prior, "beta": beta}
+            more["live_dimensions"] = 20 - 15_000 // (step + 1000)
             file.write(json.dumps({**record, **more, "learning_rate": 0.001}) + "\n")
     return folder

@@ -13,6 +13,8 @@ sweep    the command `vaestro sweep`, its start and its page included
 grid     the 64 points one by one, by our engine in one process
 pythae   pythae's trainer under Optuna's `study.optimize` with its TPE, from our first weights
 
+Both searches are given the recipe's own setting (beta 1, learning rate 1e-3) as their first trial.
+
 Seconds are those of the clock; `processor_seconds` those of the processor, for machines that do
 other work too. pythae's side has its data in memory when the clock starts; ours load them.
 

@@ -13,6 +13,8 @@ from torch.nn import functional
 from sweep_case import SPACE, Case, Done, Side, assembled
 from vaestro.experiments.assemble import Assembly
 from vaestro.foundation.randomness import Stream, generator
+from vaestro.sweeps.default import default_of
+from vaestro.sweeps.space import space_of
 
 
 def with_optuna(case: Case, seed: int) -> Side:
@@ -42,6 +44,9 @@ def with_optuna(case: Case, seed: int) -> Side:
         return elbo
 
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed))
+    own = default_of(recipe, space_of([f"{n}=log({a},{b})" for n, (a, b) in SPACE.items()], None))
+    if own is not None:  # our sweep begins with the recipe as it is, and so does this search
+        study.enqueue_trial(own)
     with silent():  # once for all threads
         study.optimize(objective, n_trials=case.trials, n_jobs=case.workers)
     return Side(done, time.perf_counter() - clock, time.process_time() - spent)

@@ -12,7 +12,7 @@ from typing import Any
 
 from sweep_case import RECIPE, SPACE, Case, Done, Side, assembled, base_of
 from vaestro.experiments import train as training
-from vaestro.experiments.face import Quiet
+from vaestro.experiments.watch import Quiet
 from vaestro.sweeps.search import grid_of
 from vaestro.sweeps.space import space_of
 

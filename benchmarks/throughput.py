@@ -5,29 +5,31 @@
 
 784-400-20 (Bernoulli, batch 100) and pythae's own convolutional benchmark network for MNIST (17
 million parameters, batch 64) are trained by both on the same bytes through their own public
-training entry points, in turns (A B A B ...), so that a drift of the machine's speed hits both;
-pythae is left out when it is not installed. The share of peak compares the arithmetic
-that the step needs (the gradient to the input is not counted) with the rate of a large float32
-matrix product measured in the same round; the floor is the larger of that and of the bytes that a
-step has to move over the measured bandwidth.
+training entry points, in turns (A B A B ...), so that a drift of the machine's speed hits both,
+and each time in a new process, since what either sets up there (the memory that ours keeps) would
+serve the other; pythae is left out when it is not installed. The share of peak compares the
+arithmetic that the step needs (the gradient to the input is not counted) with the rate of a large
+float32 matrix product measured in the same round; the floor is the larger of that and of the bytes
+that a step has to move over the measured bandwidth.
 """
 
 import argparse
 import json
-import platform
 import tempfile
 import time
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
+from apart import apart
+from machine import measured_here
 from networks import FAMILIES, bytes_per_sample, data, operations_per_sample, recipe
 from spread import spread
 from vaestro.experiments import train as training
-from vaestro.experiments.face import Quiet
+from vaestro.experiments.watch import Quiet
 
 BATCH, WIDTH, LATENT, ELEMENTS = 100, 400, 20, 784
 BESIDE = ("dense", "pythae-2-D")
@@ -83,6 +85,13 @@ def theirs(
     return len(x) * epochs / trained(model_of(shape), samples, shape, epochs, 1e-3)
 
 
+def theirs_dense(epochs: int) -> float | None:
+    """Samples per second of pythae's trainer on 784-400-20; None if it is not installed."""
+    random = np.random.default_rng(0)
+    x = random.integers(0, 256, (FAMILIES["dense"].samples, ELEMENTS)).astype(np.uint8)
+    return theirs(x, epochs)
+
+
 def theirs_convolution(epochs: int) -> float | None:
     """Samples per second of pythae's trainer on its own network; None if it is not installed."""
     try:
@@ -98,57 +107,60 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--families", nargs="+", choices=FAMILIES, default=list(FAMILIES))
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
-    random = np.random.default_rng(0)
-    x = random.integers(0, 256, (FAMILIES["dense"].samples, ELEMENTS)).astype(np.uint8)
-    rows: dict[str, list[float]] = {f"vaestro {name} fp32": [] for name in FAMILIES}
-    rows |= {f"vaestro {name} bf16": [] for name in BESIDE}
-    rows |= {f"pythae {name} fp32": [] for name in BESIDE}
-    peaks, widths = [], []
-    for _ in range(options.rounds):
-        peaks.append(peak())
-        widths.append(bandwidth())
-        for name in FAMILIES:
-            rows[f"vaestro {name} fp32"].append(ours(name, "fp32", options.epochs))
-        for name in BESIDE:
-            rows[f"vaestro {name} bf16"].append(ours(name, "bf16", options.epochs))
-        others = (theirs(x, options.epochs), theirs_convolution(options.epochs))
-        for name, other in zip(BESIDE, others, strict=True):
-            if other is not None:
-                rows[f"pythae {name} fp32"].append(other)
-    result = table(rows, peaks, widths)
+    rounds = [measured(options.families, options.epochs) for _ in range(options.rounds)]
+    result = table(options.families, rounds)
     print(json.dumps(result, indent=2))
     if options.out:
         options.out.parent.mkdir(parents=True, exist_ok=True)
         options.out.write_text(json.dumps(result, indent=2) + "\n")
 
 
-def table(rows: dict[str, list[float]], peaks: list[float], widths: list[float]) -> dict[str, Any]:
+class Round(NamedTuple):
+    """One turn of everything: the machine's FLOP/s and bytes/s, and samples a second by name."""
+
+    peak: float
+    width: float
+    rates: dict[str, float]
+
+
+def measured(families: list[str], epochs: int) -> Round:
+    """One round over `families`."""
+    machine = apart(peak), apart(bandwidth)
+    rates = {f"vaestro {name} fp32": apart(ours, name, "fp32", epochs) for name in families}
+    for name in (name for name in BESIDE if name in families):
+        rates[f"vaestro {name} bf16"] = apart(ours, name, "bf16", epochs)
+        other = apart(theirs_dense if name == "dense" else theirs_convolution, epochs)
+        if other is not None:
+            rates[f"pythae {name} fp32"] = other
+    return Round(*machine, rates)
+
+
+def table(families: list[str], rounds: list[Round]) -> dict[str, Any]:
     """Spreads over the rounds, of ratios and shares taken round by round. The floor is the larger
     of the times that the arithmetic and the bytes of a step take at the measured rates."""
-    result: dict[str, Any] = {
-        "machine": platform.processor() or platform.machine(),
-        "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
-        "fp32_matrix_peak_gflops": spread([p / 1e9 for p in peaks]),
-        "bandwidth_gbytes": spread([w / 1e9 for w in widths]),
-        "samples_per_second": {name: spread(v) for name, v in rows.items() if v},
+    result: dict[str, Any] = measured_here() | {
+        "fp32_matrix_peak_gflops": spread([r.peak / 1e9 for r in rounds]),
+        "bandwidth_gbytes": spread([r.width / 1e9 for r in rounds]),
+        "samples_per_second": {
+            name: spread([r.rates[name] for r in rounds]) for name in rounds[0].rates
+        },
     }
-    for name, family in FAMILIES.items():
-        needed, rates = operations_per_sample(family), rows[f"vaestro {name} fp32"]
-        shares = [rate * needed / p for rate, p in zip(rates, peaks, strict=True)]
+    for name in families:
+        ours_here = f"vaestro {name} fp32"
+        needed, moved = operations_per_sample(FAMILIES[name]), bytes_per_sample(FAMILIES[name])
+        shares = [r.rates[ours_here] * needed / r.peak for r in rounds]
         result[f"share of peak, {name}"] = spread(shares)
-        moved = bytes_per_sample(family)
-        floors = [max(needed / p, moved / w) for p, w in zip(peaks, widths, strict=True)]
-        shares = [rate * floor for rate, floor in zip(rates, floors, strict=True)]
+        shares = [r.rates[ours_here] * max(needed / r.peak, moved / r.width) for r in rounds]
         result[f"share of the floor's rate, {name}"] = spread(shares)
         result[f"operations a sample, {name}"] = needed
         result[f"bytes a sample, {name}"] = moved
     for name, precision in product(BESIDE, ("fp32", "bf16")):
-        pairs = zip(rows[f"vaestro {name} {precision}"], rows[f"pythae {name} fp32"], strict=False)
-        if ratios := [a / b for a, b in pairs]:
-            result[f"vaestro {name} {precision} / pythae"] = spread(ratios)
+        over, under = f"vaestro {name} {precision}", f"pythae {name} fp32"
+        if under in rounds[0].rates:
+            result[f"{over} / pythae"] = spread([r.rates[over] / r.rates[under] for r in rounds])
     return result
 
 

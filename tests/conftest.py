@@ -10,7 +10,9 @@ import pytest
 import torch
 
 from tests.postgres import postgres, url  # noqa: F401  (fixtures)
+from vaestro.experiments.assemble import Assembly, assemble
 from vaestro.experiments.recipe import Recipe
+from vaestro.training import plan as planning
 
 torch.set_num_threads(1)
 
@@ -74,6 +76,16 @@ def small_recipe(**changes: Any) -> Recipe:
         "training": {"epochs": 2, "batch_size": 200, "threads": 1},
     }
     return Recipe.parse(updated(Recipe.parse(values).plain(), changes))
+
+
+def assembled(**changes: Any) -> Assembly:
+    """The parts of that recipe."""
+    recipe = small_recipe(**changes)
+    return assemble(recipe, planning.choose(recipe.training))
+
+
+def random(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
 
 
 def updated(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

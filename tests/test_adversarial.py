@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 import vaestro
-from tests.conftest import Silent, small_recipe
+from tests.conftest import Silent, random, small_recipe
 from tests.test_resume import assert_same_run, train_killed, train_straight, unchanged
 from vaestro.experiments import train as training
 from vaestro.experiments.assemble import assemble
@@ -25,10 +25,6 @@ from vaestro.training.plan import choose
 from vaestro.training.step import Stepper
 
 LABELS = 4
-
-
-def random(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 def normal(*size: int, seed: int = 0) -> Tensor:

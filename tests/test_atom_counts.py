@@ -17,7 +17,7 @@ from vaestro.experiments.recipe import Recipe
 from vaestro.experiments.run import Run, load
 from vaestro.foundation.samples import SampleSpec
 from vaestro.metrics.atoms import atom_counts
-from vaestro.reports.printed import printed
+from vaestro.reports.evaluation_text import printed
 
 MOLECULES = {"kind": "molecules", "size": 9, "samples": 120, "molecules": 30, "fresh": False}
 

@@ -1,7 +1,10 @@
 """The command line as programs use it: JSON on stdout, exit codes, one line for a mistake."""
 
+import errno
 import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -186,7 +189,9 @@ def test_listings(capsys: pytest.CaptureFixture[str], run: Path, tmp_path: Path)
     x = np.random.default_rng(0).random((6, 4))
     np.savez(tmp_path / "two.npz", one=x, two=10 * x)
     two = str(tmp_path / "two.npz")
-    assert record(capsys, "data", "show", two, "--set", "data.key=two")["maximum"] > 1
+    keyed = record(capsys, "data", "show", two, "--set", "data.key=two")
+    assert keyed["maximum"] > 1
+    assert keyed["train"] == f"vaestro train vectors --data {two} --set data.key=two"
     assert record(capsys, "report", str(run))["reports"] == [str(run / "report.html")]
 
 
@@ -210,6 +215,8 @@ MISTAKES = [
     (["train", "--set", "model.likelihood=poisson"], "poisson"),
     (["train", "--set", "training.device=cuda:9"], "cuda:9"),
     (["train", "--nonsense"], "nonsense"),
+    (["train", "--run", "{run}/recipe.yaml/x"], "recipe.yaml is a file and can hold no run"),
+    (["train", "--epochs", "3"], "fields of a recipe are given as --set FIELD=VALUE"),
     (["nonsense"], "nonsense"),
     (["evaluate", "nowhere"], "nowhere"),
     (["sample", "{run}", "--out", "s.xyz"], ".xyz"),
@@ -245,6 +252,74 @@ def test_a_mistake_gets_one_line_and_exit_2(
     assert err.count("\n") == 1
     assert err.startswith("error: ")
     assert list(tmp_path.iterdir()) == []  # nothing half-written
+
+
+DAMAGE = [
+    ("manifest.json", "{", ["doctor", "{run}"], "manifest.json is damaged"),
+    ("manifest.json", "[1]", ["train", "--resume", "--run", "{run}"], "must hold one JSON object"),
+    ("summary.json", "nope", ["train", "--resume", "--run", "{run}"], "summary.json is damaged"),
+    ("forecast.json", "{}", ["doctor", "{run}"], "forecast.json is damaged (KeyError('findings')"),
+    ("model/config.json", "{", ["evaluate", "{run}"], "config.json is damaged"),
+    ("model/config.json", "{}", ["evaluate", "{run}"], "--resume` writes it from the checkpoint"),
+    ("model/model.safetensors", "x", ["evaluate", "{run}"], "is missing or damaged"),
+]
+
+
+@pytest.mark.parametrize(("name", "content", "arguments", "says"), DAMAGE)
+def test_a_damaged_file_of_a_run_is_named(
+    name: str,
+    content: str,
+    arguments: list[str],
+    says: str,
+    run: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    shutil.copytree(run, tmp_path / "r")
+    (tmp_path / "r" / name).write_text(content)
+    words = [a.replace("{run}", str(tmp_path / "r")) for a in arguments]
+    code, _, err = call(capsys, *words)
+    assert (code, err.count("\n")) == (2, 1)
+    assert says in err
+
+
+def test_a_lost_model_comes_back_from_the_checkpoint(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(run, tmp_path / "r")
+    shutil.rmtree(tmp_path / "r" / "model")
+    code, _, err = call(capsys, "evaluate", str(tmp_path / "r"))
+    assert code == 2
+    assert "--resume" in err
+    assert call(capsys, "train", "--resume", "--run", str(tmp_path / "r"))[0] == 0
+    ours, theirs = (r / "model" / "model.safetensors" for r in (run, tmp_path / "r"))
+    assert ours.read_bytes() == theirs.read_bytes()
+
+
+def test_a_full_disk_names_the_file_and_leaves_nothing_of_it(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_given: Any, **_more: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")  # as a write to an open file raises
+
+    monkeypatch.setattr(np, "savez_compressed", full)
+    code, _, err = call(capsys, "sample", str(run), "--out", str(tmp_path / "s.npz"))
+    assert code == 1
+    assert err == f"error: [Errno 28] No space left on device: '{tmp_path / 's.npz'}'\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interrupted_command_says_so(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    ignored: list[Any] = []
+    monkeypatch.setattr("vaestro.cli.data.known", interrupted)
+    monkeypatch.setattr(signal, "signal", lambda *given: ignored.append(given))
+    assert call(capsys, "data", "list") == (1, "", "error: interrupted\n")
+    assert (signal.SIGINT, signal.SIG_IGN) in ignored  # a second Ctrl-C cannot break the exit
 
 
 BAD_FILES = [
@@ -314,6 +389,9 @@ def test_help_loads_no_torch_and_is_fast() -> None:
         "heavy = {'torch', 'numpy', 'pydantic', 'sklearn', 'optuna', 'sqlalchemy', 'ray'}\n"
         "assert not heavy & sys.modules.keys()"
     )
-    began = time.perf_counter()
-    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
-    assert time.perf_counter() - began < (2.0 if os.environ.get("CI") else 1.0)
+    seconds = []
+    for _ in range(3):  # the least: other tests use the same cores
+        began = time.perf_counter()
+        subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+        seconds.append(time.perf_counter() - began)
+    assert min(seconds) < (2.0 if os.environ.get("CI") else 1.0)

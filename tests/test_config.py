@@ -6,8 +6,10 @@ from hypothesis import strategies as st
 
 from tests.conftest import small_recipe
 from vaestro.experiments.recipe import Recipe, apply, built_in, read_recipe
-from vaestro.foundation.config import differences, edited, leaves, read_yaml
+from vaestro.foundation.config import differences, leaves
+from vaestro.foundation.edits import edited
 from vaestro.foundation.errors import RecipeError
+from vaestro.foundation.yaml_text import read_yaml
 
 
 @pytest.mark.parametrize("name", built_in())
@@ -63,6 +65,16 @@ def test_one_clear_line(edit: str, message: str) -> None:
     with pytest.raises(RecipeError, match=message) as caught:
         apply(small_recipe(), [edit])
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "edit", ["model.latent=true", "training.clip_norm=false", "training.epochs=true", "seed=true"]
+)
+def test_truth_is_no_number(edit: str) -> None:
+    name, _, value = edit.rpartition(".")[2].partition("=")
+    with pytest.raises(RecipeError, match=rf"{name} is {value}; legal: a number"):
+        apply(read_recipe("digits"), [edit])
+    assert apply(read_recipe("digits"), ["training.channels_last=true"]).training.channels_last
 
 
 def test_a_negative_variance_is_refused() -> None:
@@ -193,3 +205,40 @@ def test_one_clear_line_about_a_list(edit: str, message: str) -> None:
 def test_an_empty_list_has_no_places() -> None:
     with pytest.raises(RecipeError, match="legal: none, the list is empty"):
         edited({"names": []}, ("names.0=a",))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("seed: 1\nseed: 2", "the field 'seed' stands twice"),
+        ("model: {latent: 3, latent: 4}", "the field 'latent' stands twice"),
+        ("a: " + "[" * 3000, "its parts lie too deep in one another"),
+        ("? [a, b]\n: 3", "found unhashable key"),
+    ],
+)
+def test_yaml_that_would_be_misread(text: str, message: str) -> None:
+    with pytest.raises(RecipeError) as caught:
+        read_yaml(text, "mine.yaml")
+    assert str(caught.value).startswith("mine.yaml is not valid YAML: ")
+    assert message in str(caught.value)
+    merged = read_yaml("a: &a {x: 1}\nb: {<<: *a, x: 2}", "mine.yaml")
+    assert merged["b"] == {"x": 2}  # a merged field may be given again
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"data": {"kind": "pictures", "size": 0}}, "data.size is 0; legal: a list or greater"),
+        ({"data": {"kind": "pictures", "size": [1, 2, 3]}}, "data.size is [1, 2, 3]; legal: "),
+        ({"data": None}, "data is None; legal: digits, toys, "),
+        (
+            {"data": "digits", "model": {"encoder": {"kind": "dense", "widths": [8, 0]}}},
+            "model.encoder.widths.1 is 0; legal: greater than or equal to 1",
+        ),
+        ({"data": "digits", "objective": {"beta": float("inf")}}, "objective.beta is inf; legal: "),
+    ],
+)
+def test_what_is_legal_where_several_things_are(values: object, message: str) -> None:
+    with pytest.raises(RecipeError) as caught:
+        Recipe.parse(values)
+    assert str(caught.value).startswith(message)

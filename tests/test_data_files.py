@@ -13,7 +13,7 @@ from vaestro.data.dataset import DataSet
 from vaestro.data.images.idx import IdxConfig, load_idx
 from vaestro.data.numpy_files import archive
 from vaestro.data.recognise import guess_source
-from vaestro.foundation.config import edited
+from vaestro.foundation.edits import edited
 from vaestro.foundation.errors import DataError, RecipeError
 
 RANDOM = np.random.default_rng(1)
@@ -56,7 +56,7 @@ def test_a_table_of_a_frame_without_names(tmp_path: Path) -> None:
 BAD_TABLES = [
     ("1,2\n3,4\n5,6\n", "first line holds numbers"),
     (",a\n0,5\n1,6\n", "column 1 has no name"),
-    ("a\n0,5\n1,6\n", "header names 1 columns and the rows have 2"),
+    ("a\n0,5\n1,6\n", "header names 1 columns and the rows have 2; commas part columns"),
     ("a,b\n0,5\n1\n", "no table of numbers"),
     ("a;b\n0;5\n1;6\n", "no table of numbers"),
     ("a,b\n0,NA\n1,6\n", "could not convert string 'NA'"),
@@ -65,7 +65,8 @@ BAD_TABLES = [
     ("a,b\n0,5\n#1,6\n2,7\n", "no table of numbers"),
     ("a,b\n", "holds no rows"),
     ("", "holds no rows"),
-    (b"\xff\xfe\x00\x01", "no table of numbers"),
+    (b"\xff\xfe\x00\x01", "byte 0 (0xff) is no text in UTF-8; save the table as UTF-8"),
+    ("a,b\n0,1_2\n1,6\n", "could not convert string '1_2'"),
     (gzip.compress(b"a,b\n1,2\n", mtime=0)[:-3], "cut off or damaged"),
 ]
 
@@ -118,7 +119,12 @@ def test_bits_unpack_to_the_columns_asked_for(tmp_path: Path) -> None:
 
 
 BAD_ARCHIVES: list[tuple[dict[str, Any], dict[str, np.ndarray], str]] = [
-    ({}, {}, "holds the arrays none"),
+    ({}, {}, "holds no array of samples"),
+    (
+        {},
+        {"a": np.ones(3), "t": np.array(["x"])},
+        "two axes or more, the first of which counts the",
+    ),
     ({}, {"a": np.ones((3, 2)), "b": np.ones((3, 2))}, "holds the arrays a, b; say which"),
     ({"key": "c"}, {"a": np.ones((3, 2))}, "has no array 'c'; legal: a"),
     ({"key": "a,b"}, {"a": np.ones((3, 2)), "b": np.ones((3, 4))}, "shapes (3, 2), (3, 4)"),
@@ -399,6 +405,18 @@ def test_one_idx_file_of_any_name(tmp_path: Path) -> None:
     data = load_idx(IdxConfig(path=str(path)))
     assert np.array_equal(data.values[:, 0], images)
     assert data.official_test is None
+    table = tmp_path / "my_idx_of_cells.csv"  # the word alone makes no file one of the family
+    table.write_text("a,b\n1,2\n")
+    assert guess_source(table) == ArraysConfig(path=str(table))
+
+
+def test_endings_in_capitals(tmp_path: Path) -> None:
+    x = RANDOM.normal(size=(4, 3)).astype(np.float32)
+    with (tmp_path / "X.NPY").open("wb") as file:
+        np.save(file, x)
+    source = guess_source(tmp_path / "X.NPY")
+    assert isinstance(source, ArraysConfig)
+    assert np.array_equal(load_arrays(source).values[:], x)
 
 
 def test_the_dotted_spelling_and_a_folder_without_labels(tmp_path: Path) -> None:

@@ -82,6 +82,7 @@ def test_labels_as_frames_hold_them(column: np.ndarray) -> None:
 
 BAD: list[tuple[Any, dict[str, Any], str]] = [
     ((X, np.arange(6)), {}, "a tuple was given"),
+    ({"x": X, "y": X}, {}, "a mapping of x, y was given"),
     ([[1.0, 2.0], [3.0]], {}, "equal samples"),
     (Items([X[0], X[1, :3]]), {}, r"samples of shapes \(3,\) and \(4,\)"),
     (Items([]), {}, "0 samples"),
@@ -231,3 +232,22 @@ def test_pandas() -> None:
     twice = pandas.DataFrame([[1, "a"], [2, "b"]], columns=["a", "a"])
     with pytest.raises(DataError, match="two columns have the same name"):
         from_array(twice)
+
+
+@pytest.mark.parametrize("stored", [np.float64, np.int64])
+def test_what_float32_rounds_away_is_said(stored: type) -> None:
+    seconds = 1_700_000_000 + np.arange(50)
+    columns = np.stack([seconds, np.arange(50) * 1000], axis=1).astype(stored)
+    if stored is np.int64:
+        columns = columns - (columns == 0)  # counts would be kept as they are
+    (note,) = from_array(columns).notes
+    assert note.startswith("element 0: float32 keeps 7 digits")
+    assert "subtract what is common" in note
+    assert from_array(columns - columns[0] + 0.5).notes == ()
+
+
+def test_a_constant_with_the_noise_of_float64_loses_nothing() -> None:
+    noisy = np.concatenate([np.full((6, 1), 0.1), X], axis=1).astype(np.float64)
+    noisy[::2, 0] += 1e-16
+    assert from_array(noisy).notes == ()
+    assert from_array(noisy * 1e-300).notes[0].startswith("element 1, element 2, element 3 and 1")

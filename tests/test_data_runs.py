@@ -15,8 +15,9 @@ from vaestro.data.dataset import checked
 from vaestro.data.streamlines.streamline_files import read_tractogram
 from vaestro.data.volumes.volume_files import read_volume
 from vaestro.experiments import train as training
-from vaestro.experiments.assemble import assemble, prepare
+from vaestro.experiments.assemble import assemble
 from vaestro.experiments.face import train
+from vaestro.experiments.material import prepare
 from vaestro.experiments.recipe import apply, read_recipe
 from vaestro.experiments.run import load
 from vaestro.foundation.errors import DataError, RecipeError, UserError

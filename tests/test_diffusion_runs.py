@@ -65,14 +65,18 @@ MODELS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of small runs, one of each kind of latents and conditions."""
-    root = tmp_path_factory.mktemp("runs")
-    for name, fields in MODELS.items():
+def trained_runs(root: Path, kinds: dict[str, Any]) -> Path:
+    """Runs of one epoch, one of each kind."""
+    for name, fields in kinds.items():
         short = fields | {"training": fields.get("training", {}) | {"epochs": 1, "monitor": "off"}}
         training.start(small_recipe(**short), root / name, Silent())
     return root
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of small runs, one of each kind of latents and conditions."""
+    return trained_runs(tmp_path_factory.mktemp("runs"), MODELS)
 
 
 @pytest.fixture

@@ -204,7 +204,8 @@ def test_draws_depend_on_generator_and_condition_alone() -> None:
     assert torch.equal(prior.asked(guidance=1.0).draw(300, random(1), given), first)
     assert torch.isfinite(prior.draw(5, random(1))).all()  # conditions from its memory
     assert prior.draw(0, random(1)).shape == (0, 2)
-    assert prior.log_density(first) is None
+    density = prior.log_density(first, given)
+    assert density is not None and density.shape == (300,)
 
 
 def test_a_prior_is_saved_and_comes_back_bit_for_bit() -> None:

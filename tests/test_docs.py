@@ -14,7 +14,7 @@ from vaestro.cli.main import COMMANDS
 from vaestro.data.source import SOURCES
 from vaestro.experiments.population.variations import listed, recipes
 from vaestro.experiments.recipe import Recipe, read_recipe
-from vaestro.foundation.config import read_yaml
+from vaestro.foundation.yaml_text import read_yaml
 from vaestro.studies.config import read_study
 from vaestro.sweeps.space import space_of
 

@@ -442,6 +442,7 @@ def test_modules_are_found_behind_functions() -> None:
         ({"x": [[1.0, float("nan")], [0.0, 0.0]]}, "not finite"),
         ({"x": "text"}, "no array of numbers"),
         ({"module": 3}, "nn.Module"),
+        ({"held_out": X[:, :1]}, "held_out has samples of shape"),
     ],
 )
 def test_mistakes_are_told_in_one_line(change: dict[str, Any], says: str) -> None:

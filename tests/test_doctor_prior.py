@@ -77,6 +77,24 @@ def test_islands_are_no_mismatch_if_the_decoder_leaves_nothing_between_them() ->
     assert of_islands(decode_between=False).verdict == "healthy"
 
 
+def of_wide_codes(scale: float) -> Diagnosis:
+    """Codes with a standard deviation of `scale`, so that what the prior draws is shrunk by it."""
+    x = normal(800, 12, 0).float()
+    return diagnose(
+        lambda x: (scale * x, torch.full_like(x, -5.0)), lambda z: z / scale, x, variance=1e-2
+    )
+
+
+def test_samples_that_lie_between_the_copies_are_told_from_them() -> None:
+    """MNIST at an x_var of 0.01: blurred samples are nearer to every copy than copies are."""
+    found = of_wide_codes(3.0)
+    assert [one.kind for one in found.findings] == ["prior_mismatch"]
+    numbers = found.findings[0].evidence
+    assert numbers["samples_off_the_reconstructions"] < 0.05
+    assert numbers["samples_told_from_reconstructions"] > 0.9
+    assert of_wide_codes(1.0).verdict == "healthy"
+
+
 def test_codes_that_nothing_is_made_of_are_not_healthy() -> None:
     """Seven nats of code for a twentieth of one: the decoder gives nearly the mean sample."""
     x = normal(500, 6, 0).float()

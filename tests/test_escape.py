@@ -1,31 +1,24 @@
-"""Escape from collapse: the probe is the run's own start, the law and its rules, live dimensions.
+"""Escape from collapse: the probe is the run's own start, the law and its rules.
 
 Letters: K latents, rho = lambda_1 / effective beta.
 """
 
 import math
-from typing import Any, cast
+from typing import cast
 
 import pytest
 import torch
 
-from tests.conftest import small_recipe
-from vaestro.experiments.assemble import Assembly, assemble
+from tests.conftest import assembled
+from vaestro.experiments.assemble import Assembly
 from vaestro.foundation.samples import Batch
 from vaestro.health.forecast import escape
 from vaestro.health.forecast.calibration import LEAST_RATIO, LIVE_GAIN, NEAR, SURE_ESCAPE, WARM_GAIN
 from vaestro.health.forecast.escape import Growth, expected_escape_steps, growth
-from vaestro.health.forecast.live import live_interval
 from vaestro.health.forecast.probe import Mark, mark, probe
 from vaestro.health.task_copy import AnyTask
 from vaestro.metrics.ppca import eigenvalues
-from vaestro.training import plan as planning
 from vaestro.training.step import Stepper
-
-
-def assembled(**changes: Any) -> Assembly:
-    recipe = small_recipe(**changes)
-    return assemble(recipe, planning.choose(recipe.training))
 
 
 def watched_of(parts: Assembly) -> Batch:
@@ -168,30 +161,6 @@ def test_what_counts_as_a_warm_up() -> None:
 def test_short_runs_are_not_probed() -> None:
     assert escape.probe_steps(100) == 0
     assert escape.probe_steps(1000) == 250
-
-
-def test_live_dimensions_of_a_long_and_of_a_young_run() -> None:
-    relative = [2.9, 1.8, 1.2, 0.9, 0.4]
-    assert live_interval(relative, 16) == (3, 1, 4)
-    assert live_interval(relative, 2).expected == 2
-    young = live_interval(relative, 16, learning=0.01)
-    assert young.expected == young.high == 16 and young.low > 12
-    assert live_interval([0.5], 16) == (1, 1, 1)
-
-
-def test_far_below_the_threshold_fewer_are_expected() -> None:
-    relative = [40.0 / i for i in range(1, 60)]
-    count = sum(v > 1 for v in relative)
-    found = live_interval(relative, 64)
-    assert found.low < found.expected < count <= found.high <= 64
-
-
-@pytest.mark.parametrize("learning", [0.0, 0.3, 3.0, 30.0, math.inf])
-@pytest.mark.parametrize("latent", [1, 4, 64])
-def test_the_interval_holds_the_expected_number(learning: float, latent: int) -> None:
-    for top in (0.5, 1.01, 1.5, 3.0, 20.0):
-        found = live_interval([top / i for i in range(1, 30)], latent, learning)
-        assert 1 <= found.low <= found.expected <= found.high <= latent
 
 
 @pytest.mark.slow

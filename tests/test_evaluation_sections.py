@@ -13,15 +13,15 @@ from tests.test_evaluation import DIGITS, batches, ppca
 from vaestro.cli.main import main
 from vaestro.data.arrays import from_array
 from vaestro.data.dataset import DataSet, checked
+from vaestro.evaluation.classifier_two_sample import told_apart
 from vaestro.evaluation.evaluate import evaluate
 from vaestro.evaluation.linear import linear_code
 from vaestro.evaluation.settings import SECTIONS, Settings
-from vaestro.evaluation.telling_apart import told_apart
 from vaestro.experiments import train as training
 from vaestro.experiments.run import Run, load
 from vaestro.foundation.errors import DataError, RecipeError
 from vaestro.metrics.ppca import eigenvalues, log_likelihood
-from vaestro.reports.evaluated import sections
+from vaestro.reports.evaluation import sections
 from vaestro.reports.numerals import number
 from vaestro.reports.page import write_report
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from tests.conftest import random
 from vaestro.foundation.errors import RecipeError
 from vaestro.models.posterior_head import PosteriorHead
 from vaestro.networks.body import Conditioning
@@ -32,10 +33,6 @@ MNIST_OUT = [
     {"transposed": {"kernel": 5, "stride": 2, "padding": 2}},
     {"crop": 28},
 ]
-
-
-def random(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 def noise(*shape: int) -> Tensor:

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from scipy.sparse import csr_matrix
 from sklearn.datasets import load_digits
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
@@ -93,7 +94,51 @@ def test_mistakes_from_python(tmp_path: Path) -> None:
     with pytest.raises(RunFolderError):
         vaestro.load(tmp_path)
     run = vaestro.train("digits", run=tmp_path / "r", set=SET, report=False)
-    with pytest.raises(DataError, match=r"\(8, 8\).*\(1, 8, 8\)"):
-        run.encode(x=np.zeros((3, 8, 8), np.float32))
+    with pytest.raises(DataError, match=r"\(8, 9\).*\(1, 8, 8\); give an array \(samples, 1, 8, 8"):
+        run.encode(x=np.zeros((3, 8, 9), np.float32))
     with pytest.raises(DataError, match="12"):
         run.decode(np.zeros((3, 5)))
+    with pytest.raises(DataError, match="latents: 1 of 2 samples hold NaN"):
+        run.decode(np.array([[0.0] * 12, [np.nan] * 12]))
+    for count in (0, -1, 1.5):
+        with pytest.raises(RecipeError, match="legal: a whole number from 1 up"):
+            run.sample(count)  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="at most 0 samples were asked for"):
+        run.reconstruct(most=0)
+    assert "latent" in run.evaluate("test", samples=1, sections="latent")
+
+
+def test_new_samples_are_read_as_the_training_data_were(tmp_path: Path) -> None:
+    pictures = np.random.default_rng(0).integers(0, 256, (40, 6, 5, 3), dtype=np.uint8)
+    few = ["training.epochs=1", "training.batch_size=8"]
+    run = vaestro.train("images", data=pictures, run=tmp_path / "r", set=few, report=False)
+    assert run.spec.shape == (3, 6, 5)
+    expected = run.encode(x=np.moveaxis(pictures, 3, 1) / 255).mean
+    torch.testing.assert_close(run.encode(x=pictures).mean, expected)  # bytes, channels last
+    for wrong in (np.full((2, 3, 6, 5), np.nan), pictures[:0]):
+        with pytest.raises(DataError, match="the given data"):
+            run.encode(x=wrong)
+
+
+def test_the_estimator_as_scikit_learn_uses_it() -> None:
+    vae = vaestro.VAE(latent=2, epochs=1, width=8, settings="training.clip_norm=1").fit(X[:60])
+    assert vae.run_.recipe.training.clip_norm == 1
+    assert list(vae.get_feature_names_out()) == ["vae0", "vae1"]
+    assert vae.transform(X[:4] * 1.01).shape == (4, 2)  # beyond the greys of X
+    for wrong in (X[:3, :5], X[0], np.full((2, 64), np.inf), X[:0]):
+        with pytest.raises(DataError):
+            vae.transform(wrong)
+    for wrong in (None, "table.csv", 3, X[0]):
+        with pytest.raises(DataError):
+            vaestro.VAE().fit(wrong)
+    assert vaestro.VAE(latent=2, epochs=1, width=8).fit(csr_matrix(X[:60])).n_features_in_ == 64
+
+
+def test_one_edit_may_be_given_as_a_text(tmp_path: Path) -> None:
+    told = vaestro.forecast(X[:200], set="model.latent=3", variance=np.float32(1), beta=np.int64(1))
+    assert told.live_dimensions is not None
+    assert told.live_dimensions <= 3
+    with pytest.raises(RecipeError, match="did you mean beta"):
+        vaestro.train("digits", set="objective.bata=3", run=tmp_path / "r")
+    with pytest.raises(RecipeError, match=r"set=\[3\]: 3 is no text of the form field.path=value"):
+        vaestro.train("digits", set=[3], run=tmp_path / "r")

@@ -149,6 +149,18 @@ def test_a_rectified_variance_is_at_least_a_thousandth() -> None:
     assert log_variance.exp().tolist() == pytest.approx([1e-3, 1e-3, 2.001])
 
 
+def test_a_start_of_keras_is_neither_at_the_mean_nor_small() -> None:
+    plain, vae = assembled(small_recipe(**FITTED)).vae, planted("keras-start", FITTED)
+    before, after = plain.state_dict(), vae.state_dict()
+    assert before["decoder.head.bias"].any()
+    assert not after["decoder.head.bias"].any()
+    weight = after["decoder.head.weight"]
+    outputs, inputs = weight.shape
+    assert float(weight.abs().max()) == pytest.approx((6 / (inputs + outputs)) ** 0.5, rel=0.01)
+    assert weight.std() > 4 * before["decoder.head.weight"].std()
+    assert after.keys() == before.keys()
+
+
 def test_a_recreated_decoder_passes_what_it_does_not_decode() -> None:
     plain, vae = assembled(small_recipe(**GAUSSIAN)).vae, planted("recreated-decoder")
     x, noise = passed(vae)

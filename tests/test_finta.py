@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from tests.conftest import random
 from vaestro.foundation.errors import RecipeError
 from vaestro.models.posterior_head import PosteriorHead
 from vaestro.networks.body import Conditioning
@@ -20,10 +21,6 @@ PUBLISHED = FintaConfig()
 NORMALISED = FintaConfig(normalisation="batch")
 UNIFORM = FintaConfig(initialisation="uniform")
 SMALL = FintaConfig(channels=(4, 6, 8))
-
-
-def random(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 def encoder(config: FintaConfig, points: int, told: Conditioning = NOTHING) -> LayersEncoder:

@@ -1,6 +1,7 @@
 """Priors fitted after training: known answers, files whole or not."""
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,16 @@ from vaestro.experiments.fit_prior import configs
 from vaestro.foundation.errors import CheckpointError, RecipeError, RunFolderError
 from vaestro.foundation.samples import NOTHING, Given
 from vaestro.generation.priors.aggregate import Aggregate
-from vaestro.generation.priors.config import FlowConfig, MixtureConfig
+from vaestro.generation.priors.config import FlowConfig, MafConfig, MixtureConfig
 from vaestro.generation.priors.fitted import Kept, read_prior, write_prior
 from vaestro.generation.priors.flow_training import fit_flow
 from vaestro.generation.priors.gaussian import fit_gaussian
 from vaestro.generation.priors.kinds import load_prior
 from vaestro.generation.priors.latents import Latents, Told, score
 from vaestro.generation.priors.mixture import fit_mixture
-from vaestro.networks.coupling import RealNvp
+from vaestro.networks.autoregressive import Autoregressive, maf
+from vaestro.networks.coupling import real_nvp
+from vaestro.networks.invertible import Chain
 
 PLAIN = Told()
 
@@ -125,9 +128,12 @@ def test_a_mixture_that_is_asked_for_has_its_components_and_a_density_of_mass_1(
 
 # flow
 
+FLOWS = (FlowConfig, MafConfig)
 
-def test_couplings_can_be_undone_and_know_their_volume() -> None:
-    flow = RealNvp(5, 2, 4, 16, random()).double().requires_grad_(False)
+
+@pytest.mark.parametrize("kind", [real_nvp, maf])
+def test_flows_can_be_undone_and_know_their_volume(kind: Callable[..., Chain]) -> None:
+    flow = kind(5, 2, 4, 16, random()).double().requires_grad_(False)
     for parameter in flow.parameters():  # far from the identity, where it starts
         parameter.add_(0.3 * torch.randn(parameter.shape, generator=random(1)).double())
     x, c = normal(6, 5, seed=2).double(), normal(6, 2, seed=3).double()
@@ -143,17 +149,31 @@ def test_couplings_can_be_undone_and_know_their_volume() -> None:
     assert abs(float(log_det[0])) > 0.01
 
 
+def test_a_number_is_changed_by_those_before_it_alone() -> None:
+    """And by each of them: the Jacobian of a layer is a triangle without other zeros."""
+    layer = Autoregressive(torch.tensor([2, 0, 3, 1]), 0, 24, random()).double()
+    with torch.no_grad():
+        for parameter in layer.parameters():
+            parameter.add_(0.5 * torch.randn(parameter.shape, generator=random(1)).double())
+    x, none = normal(1, 4, seed=2).double()[0], torch.zeros(1, 0).double()
+    jacobian = torch.autograd.functional.jacobian(lambda one: layer(one[None], none)[0][0], x)
+    before = jacobian[:, layer.order]
+    assert torch.equal(before.triu(1), torch.zeros(4, 4).double())
+    assert bool((before.tril() != 0).sum() == 10)
+
+
 def banana(count: int, seed: int) -> Tensor:
     first, second = normal(count, 1, seed=seed), normal(count, 1, seed=seed + 1)
     return torch.cat([first, first**2 + 0.3 * second], 1)
 
 
-def test_a_flow_learns_what_no_gaussian_can() -> None:
+@pytest.mark.parametrize("kind", FLOWS)
+def test_a_flow_learns_what_no_gaussian_can(kind: type[FlowConfig] | type[MafConfig]) -> None:
     """z_2 = z_1^2 + 0.3 e: the density is known, and the flow comes near it."""
     held = banana(2000, 10)
     one = torch.distributions.Normal(0.0, 1.0).log_prob(held[:, 0])
     truth = score(one + torch.distributions.Normal(held[:, 0] ** 2, 0.3).log_prob(held[:, 1])).nats
-    config = FlowConfig(layers=4, width=32, steps=700, learning_rate=3e-3)
+    config = kind(layers=4, width=32, steps=700, learning_rate=3e-3)
     flow, steps = fit_flow(points(banana(4000, 0)), PLAIN, config, 0, lambda *told: None)
     gaussian = score(fit_gaussian(points(banana(4000, 0)), PLAIN).components.log_density(held)).nats
     nats = score(flow.log_density(held)).nats
@@ -164,10 +184,11 @@ def test_a_flow_learns_what_no_gaussian_can() -> None:
     assert float((drawn[:, 1] - drawn[:, 0] ** 2).mean()) == pytest.approx(0, abs=0.1)
 
 
-def test_a_flow_is_told_the_label() -> None:
+@pytest.mark.parametrize("kind", FLOWS)
+def test_a_flow_is_told_the_label(kind: type[FlowConfig] | type[MafConfig]) -> None:
     label = torch.arange(1000) % 2
     z = 0.2 * normal(1000, 2) + 4 * label[:, None]
-    config = FlowConfig(layers=2, width=8, steps=200, learning_rate=1e-2)
+    config = kind(layers=2, width=8, steps=200, learning_rate=1e-2)
     flow, _ = fit_flow(points(z, Given(label)), Told(2, 0), config, 0, lambda *told: None)
     for number in (0, 1):
         drawn = flow.draw(500, random(), Given(torch.full((500,), number)))
@@ -231,10 +252,13 @@ def test_a_prior_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
         load_prior(tmp_path, "gaussian")
 
 
+@pytest.mark.parametrize("kind", FLOWS)
 @pytest.mark.parametrize("size", [2, 5, 12])
-def test_a_flow_of_any_size_is_written(tmp_path: Path, size: int) -> None:
-    """Its couplings share their orders."""
-    config = FlowConfig(layers=4, width=4, steps=1)
+def test_a_flow_of_any_size_is_written(
+    tmp_path: Path, size: int, kind: type[FlowConfig] | type[MafConfig]
+) -> None:
+    """Its layers share their orders."""
+    config = kind(layers=4, width=4, steps=1)
     flow, _ = fit_flow(points(normal(40, size)), PLAIN, config, 0, lambda *told: None)
     kept = Kept({"kind": "flow"}, flow.tensors())
     write_prior(tmp_path / "flow", kept)

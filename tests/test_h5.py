@@ -8,12 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.array_files import load, refused
 from vaestro.data import mapped
-from vaestro.data.arrays import ArraysConfig, load_arrays
-from vaestro.data.dataset import DataSet
 from vaestro.data.h5_files import H5Rows
 from vaestro.data.rows import in_memory
-from vaestro.foundation.errors import DataError
 
 h5py = pytest.importorskip("h5py")
 RANDOM = np.random.default_rng(6)
@@ -26,17 +24,6 @@ def written(path: Path, **arrays: Any) -> Path:
         for name, array in arrays.items():
             file.create_dataset(name.replace("__", "/"), data=array)
     return path
-
-
-def load(path: Path, **fields: Any) -> DataSet:
-    return load_arrays(ArraysConfig(path=str(path), **fields))
-
-
-def refused(path: Path, **fields: Any) -> str:
-    with pytest.raises(DataError) as caught:
-        load(path, **fields)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
 
 
 @pytest.mark.parametrize("ending", ["h5", "hdf5"])
@@ -153,8 +140,9 @@ def test_files_that_are_no_h5(tmp_path: Path) -> None:
 
 def test_files_without_samples(tmp_path: Path) -> None:
     path = tmp_path / "x.h5"
-    assert "holds the arrays none" in refused(written(path))
-    assert "holds the arrays a" in refused(written(path, a=np.ones(3)))
+    assert "holds no array of samples" in (said := refused(written(path)))
+    assert said.endswith("it holds none")
+    assert refused(written(path, a=np.ones(3))).endswith("it holds a")
     assert "numbers are needed" in refused(written(path, a=np.array([["a"]], dtype="S1")), key="a")
     assert "0 samples" in refused(written(path, a=np.ones((0, 3))), memory="mapped")
     with h5py.File(path, "w") as file:

@@ -11,8 +11,8 @@ from tests.conftest import arrays_in
 from tests.logs_bench import Unseen
 from vaestro.data.split import SplitConfig, split
 from vaestro.data.volumes.molecules import MoleculesConfig, load_molecules
-from vaestro.experiments.assemble import prepare
 from vaestro.experiments.frozen_encoder import frozen_encoder
+from vaestro.experiments.material import prepare
 from vaestro.experiments.recipe import read_recipe
 from vaestro.experiments.run import Run, load
 from vaestro.foundation.errors import DataError, RecipeError

@@ -11,8 +11,9 @@ import torch
 from tests.logs_bench import Unseen, bench
 from vaestro.data.streamlines.bundles import BundlesConfig, bundle_lines
 from vaestro.data.streamlines.streamline_files import write_tractogram
-from vaestro.experiments.assemble import assemble, prepare
+from vaestro.experiments.assemble import assemble
 from vaestro.experiments.change import BEGINNING, change_model
+from vaestro.experiments.material import prepare
 from vaestro.health.monitor.probe import bounds
 from vaestro.models.posterior_head import PosteriorHead
 from vaestro.probability.posterior import GaussianConfig
@@ -73,6 +74,17 @@ def test_one_number_of_channels_for_all_layers_overflows_exp(
         "3 channels are right there"
     )
     assert max(-right.least, right.largest) < first_pass.SMALL
+
+
+def test_the_data_are_told_in_a_sentence(tmp_path: Path, real_data: Path) -> None:
+    made = bench(tmp_path, data=real_data / "streamlines" / "atlas")
+    for edits, whence in ((streamlines.lines(made), "`atlas`"), ((FEW,), "drawn bundles")):
+        recipe = made.recipe("streamline-vae", (*edits, *streamlines.NETWORK))
+        parts = assemble(recipe, choose(recipe.training)).material
+        learnt, held = len(parts.split.train), len(parts.split.validation)
+        told = f"{learnt} streamlines of {whence} to learn from and {held} held out, "
+        assert streamlines.about(recipe, parts).startswith(told)
+        assert learnt + held == pytest.approx(0.85 * (400 if edits != (FEW,) else 100), abs=5)
 
 
 def test_an_unbounded_scale_gives_what_the_layer_gave(tmp_path: Path) -> None:

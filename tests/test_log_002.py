@@ -14,13 +14,15 @@ from vaestro.experiments.assemble import assemble
 from vaestro.experiments.recipe import Recipe, apply
 from vaestro.foundation.samples import Given
 from vaestro.studies.logs.bench import Bench
-from vaestro.studies.logs.log_002 import minimum, variance
-from vaestro.studies.logs.log_002.deaths import dead
+from vaestro.studies.logs.log_002 import birth, matters, minimum, variance
+from vaestro.studies.logs.log_002.deaths import dead, prints_black
 from vaestro.studies.logs.log_002.figures import Dots, Strip, dots, strips
 from vaestro.studies.logs.log_002.rows import printed_rec, shown, spread
-from vaestro.studies.logs.log_002.setting import recipe
+from vaestro.studies.logs.log_002.setting import QUICK_IMAGES, own, recipe
 from vaestro.training.plan import choose
 
+LOWEST = 87
+"""The seed whose draw of the last bias is the lowest of a hundred."""
 ONE = Given(label=torch.zeros(1, dtype=torch.int64))
 
 
@@ -37,13 +39,44 @@ def test_the_quick_form_is_the_log_in_small(tmp_path: Path) -> None:
     assert made.model.condition.plain()["encoding"]["repeat"] == 5
 
 
-def test_the_full_form_has_the_logs_network(tmp_path: Path) -> None:
-    made = recipe(bench(tmp_path, quick=False))
+@pytest.mark.parametrize("quick", [True, False])
+def test_the_logs_own_network_prints_what_mnist_has(quick: bool, tmp_path: Path) -> None:
+    made = own(bench(tmp_path, quick=quick))
     assert made.model.encoder.kind == "layers"
     assert (
         assemble(made, choose(made.training)).vae.decode(torch.zeros(1, 100), ONE).shape[-1] == 28
     )
-    assert made.training.epochs == 100
+
+
+def test_the_full_form_tries_the_logs_own_network(tmp_path: Path) -> None:
+    assert matters.OWN not in matters._settings(bench(tmp_path))[1]
+    edits, names = matters._settings(bench(tmp_path / "full", quick=False))
+    (changes,) = [edit for edit, name in zip(edits, names, strict=True) if name == matters.OWN]
+    tried = apply(recipe(bench(tmp_path / "full", quick=False)), list(changes)).model
+    assert tried.decoder == own(bench(tmp_path / "full", quick=False)).model.decoder
+
+
+def test_as_many_images_are_used_as_the_form_says(tmp_path: Path, real_data: Path) -> None:
+    made = recipe(bench(tmp_path, data=real_data / "mnist"))
+    parts = assemble(made, choose(made.training)).material.split
+    assert len(parts.train) + len(parts.validation) == QUICK_IMAGES
+    assert len(parts.train) == 4 * len(parts.validation)
+
+
+def test_a_draw_of_the_lowest_bias_has_no_gradient(tmp_path: Path) -> None:
+    made = bench(tmp_path)
+    material = assemble(own(made), choose(own(made).training))
+    found = [birth._draw(material, seed) for seed in (LOWEST, 2)]
+    assert [birth._one(found, dead=gone) for gone in (True, False)] == [0, 1]
+    assert found[0].lit == 0 and found[0].bias < -0.19 < 0.1 < found[1].bias
+    assert birth._gradient(made, LOWEST, 0.1) == 0 < birth._gradient(made, 2, 0.1)
+
+
+def test_the_claim_about_birth_can_fail() -> None:
+    black, lit = birth.Draw(-0.15, 0.0, 0.03), birth.Draw(0.1, 1.0, 0.03)
+    assert birth._dead([black, lit, lit, lit]).holds
+    assert not birth._dead([lit] * 4).holds
+    assert not birth._dead([black._replace(bias=0.1), lit, lit, lit]).holds
 
 
 def test_what_the_log_printed_is_half_the_squares_over_x_var() -> None:
@@ -61,6 +94,7 @@ def test_who_is_dead() -> None:
     assert dead(row(verdict="dead_output"), 0.2)
     assert dead(row(mse=0.19999), 0.2)
     assert not dead(row(mse=0.19), 0.2)
+    assert not prints_black(row(verdict="dead_output", mse=0.19), 0.2)
 
 
 def test_the_claim_about_10_to_100_can_fail(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from tests.logs_bench import Unseen
 from vaestro.experiments.assemble import Assembly, assemble
 from vaestro.experiments.recipe import Recipe, apply, read_recipe
+from vaestro.studies.faults.outputs import LEAST
 from vaestro.studies.logs.bench import Bench
 from vaestro.studies.logs.carry import carry_out_log
 from vaestro.studies.logs.log_003 import (
@@ -18,6 +19,8 @@ from vaestro.studies.logs.log_003 import (
     epsilon,
     explosion,
     initialiser,
+    own_rate,
+    rates,
     rebuilt,
     resumed,
     variance,
@@ -32,7 +35,7 @@ from vaestro.studies.logs.log_003.architectures import (
 from vaestro.studies.logs.log_003.atlas import atlas
 from vaestro.studies.logs.log_003.log import LOG
 from vaestro.studies.logs.log_003.measures import data_term, greys
-from vaestro.studies.logs.log_003.networks import convolutions, dense
+from vaestro.studies.logs.log_003.networks import STAGES, convolutions, dense, stages
 from vaestro.training.plan import choose
 
 
@@ -43,11 +46,12 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
     monkeypatch.setattr(views, "QUICK", few)
     monkeypatch.setattr(views, "KEPT_COMPONENTS", (40, 500))
     monkeypatch.setattr(views, "MOST_EPOCHS", 2)
-    for chapter in (capacity, epsilon, explosion, initialiser, rebuilt):
+    for chapter in (capacity, epsilon, initialiser, own_rate, rates, rebuilt):
         monkeypatch.setattr(chapter, "EPOCHS", (1, 1))
     monkeypatch.setattr(components, "COUNTS", (20, 100))
-    monkeypatch.setattr(views, "SIZE_FOR_PCA", 16)
-    monkeypatch.setattr(components, "SIZE_FOR_PCA", 16)
+    monkeypatch.setattr(own_rate, "SEEDS", 1)
+    for module in (views, components):
+        monkeypatch.setattr(module, "SIZE_FOR_PCA", (16, 16))
     monkeypatch.setattr(resumed, "EPOCHS", ((2, 3), (2, 3)))
     return Bench(tmp_path, True, Unseen())
 
@@ -64,6 +68,25 @@ def test_the_log_s_convolutions_are_those_of_the_recipe() -> None:
     fitted = read_recipe("norb-conv-fitted")
     rule = convolutions((16, 32, 64, 128, 256, 512), 256, 3)
     assert apply(fitted, rule).model == fitted.model
+
+
+def test_stages_fill_the_pictures() -> None:
+    """Each stage but the last halves the picture."""
+    for edge in STAGES:
+        filters, grid = stages(edge, 32)
+        assert grid * 2 ** (len(filters) - 1) == edge
+        assert max(filters) <= 32
+    assert stages(96) == ((16, 32, 64, 128, 256, 512), 3)
+
+
+def test_pictures_of_norb_are_seen_whole(tmp_path: Path) -> None:
+    """Toys are drawn in the size that is asked for; NORB's photographs have their own."""
+    sizes = [views.edge(Bench(tmp_path, quick, Unseen()), (16, 32)) for quick in (True, False)]
+    assert sizes == [16, 32]
+    bench = Bench(tmp_path, True, Unseen(), tmp_path / "norb")
+    assert views.edge(bench, (16, 32)) == 96
+    assert f"{96 // 2**5}" in AS_THE_LOG_FITTED.edits(bench)[1]
+    assert "kind: norb" in views.source(bench)
 
 
 def test_the_log_s_dense_layers_are_those_of_the_recipe() -> None:
@@ -129,6 +152,41 @@ def test_claims_can_fail() -> None:
     none, some = epsilon.Ended(0, 5, ""), epsilon.Ended(3, 5, "")
     assert all(c.holds for c in epsilon._claims({"a": none, "b": some, "c": none}))
     assert not any(c.holds for c in epsilon._claims({"a": some, "b": some, "c": some}))
+
+
+def test_where_32_bits_end() -> None:
+    """The square of exp(l) / 200 passes 3.4e38 at 49.7 with a margin of 1 - smoothing; exp itself
+    overflows at 88.7."""
+    found = rates.ends()
+    assert found.still == 51
+    assert found.lost == 89
+
+
+def test_the_log_s_units_of_a_variance() -> None:
+    """500 components that are right about a variance of 0.027 are worth about -650."""
+    typical = np.exp(2 * explosion.WHERE / 500 - 1)
+    assert explosion.own_variances(np.full(500, typical - LEAST)) == pytest.approx(-650)
+
+
+def test_claims_of_the_explosion_can_fail(bench: Bench) -> None:
+    """Where every form is as calm as ours, and where ours is as wild as the log's."""
+    run = bench.train("one", views.on_components(bench))
+    calm, wild = (own_rate.Found(np.full(2, peak), 0, run) for peak in (10.0, 1e6))
+    names = list(own_rate.FORMS)
+    ladder = rates.Ladder((10.0, 1e3, 1e9), (False, False, True), run)
+    quiet = rates.Ladder((10.0, 20.0, 30.0), (False,) * 3, run)
+    for found, theirs in ((dict.fromkeys(names, calm), quiet), (dict.fromkeys(names, wild), quiet)):
+        assert not explosion._exploded(found).holds
+        assert not explosion._begun(found).holds
+        assert not explosion._ended(found, theirs, theirs, rates.ends()).holds
+    assert not explosion._finite(dict.fromkeys(names, wild), quiet).holds
+    tame = (own_rate.WARM, own_rate.SLIM, own_rate.OURS)
+    real = dict.fromkeys(names, wild) | dict.fromkeys(tame, calm)
+    assert not explosion._finite(real, ladder).holds
+    assert explosion._exploded(real).holds
+    assert explosion._begun(real).holds
+    assert explosion._ended(real, ladder, quiet, rates.ends()).holds
+    assert explosion._finite(real, quiet).holds
 
 
 def test_samples_are_measured_to_the_nearest_view() -> None:

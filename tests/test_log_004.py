@@ -123,7 +123,7 @@ def test_bundles_are_told_where_the_data_have_them(tmp_path: Path) -> None:
 def test_a_miniature_of_the_whole_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tiny = ("data={kind: bundles, streamlines: 150, points: 64}",)
     for module in (trials, asked):
-        monkeypatch.setattr(module, "lines", lambda *_: tiny)
+        monkeypatch.setattr(module, "lines", lambda *_, **__: tiny)
         monkeypatch.setattr(module, "epochs", lambda _: "training.epochs=3")
     monkeypatch.setattr(trials, "BETAS", 3)
     told = carry_out_log(LOG, tmp_path / "log", True, None, Unseen())

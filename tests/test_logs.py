@@ -15,10 +15,13 @@ from vaestro.cli.study import study
 from vaestro.foundation.errors import RecipeError, RunFolderError
 from vaestro.studies.logs import catalogue
 from vaestro.studies.logs.bench import Bench, StoppedError
+from vaestro.studies.logs.beside import write_beside
 from vaestro.studies.logs.carry import carry_out_log, go_on
 from vaestro.studies.logs.chapter import Chapter, Claim, Picture, Table, from_plain
 from vaestro.studies.logs.drawn import MOST_BYTES, small_png
+from vaestro.studies.logs.kept import Form
 from vaestro.studies.logs.log import Log, Step
+from vaestro.studies.logs.markdown import Beside, markdown
 
 CLAIM = Claim("It is <said>.", "4 | 5 nats", "because", True)
 
@@ -76,6 +79,37 @@ def test_the_page_is_whole_and_escaped(tmp_path: Path) -> None:
     assert "vaestro study log-002 --quick --out studies/log-002" in text
 
 
+def test_the_same_study_on_other_data_stands_beside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log, (root, other) = log_of([]), (tmp_path / "own", tmp_path / "other")
+    monkeypatch.setattr(catalogue, "read_log", lambda name: log)
+    carry_out_log(log, root, True, None, Unseen())
+    carry_out_log(log_of([], holds=False), other, True, tmp_path / "digits", Unseen())
+    write_beside(root, [other], tmp_path / "docs")
+    text = (tmp_path / "docs" / "log-002.md").read_text()
+    assert "vaestro study log-002 --quick --data digits --out studies/log-002-digits" in text
+    assert "What is said *on digits* was measured by this one. 1 of 2 assertions hold." in text
+    assert "*On digits:* 0 dimensions **The numbers do not show it.**" in text
+    assert text.count("*On digits:*") == 1 and "*On digits.* Rows" not in text, "all else is equal"
+    shown = sorted(path.name for path in (tmp_path / "docs" / "log-002").iterdir())
+    assert shown == ["digits-first.png", "first.png", "second.png"]
+    assert all(f"](log-002/{name})" in text for name in shown)
+    with pytest.raises(RunFolderError, match="on its own data; beside log-002 stands log-002 on"):
+        write_beside(root, [root], tmp_path / "docs")
+
+
+def test_a_table_of_other_data_stands_behind_that_of_our_own() -> None:
+    own = Chapter("first", "First", (), (CLAIM,), (Table("Rows", ("what",), (("1",),)),))
+    other = replace(own, tables=(Table("Rows", ("what",), (("2",),)),), claims=())
+    form = Form("log-002", True, "/there/digits")
+    beside = Beside("digits", form, "0 of 0 assertions hold.", (other,))
+    told = {"sentence": "1 of 1 assertions hold."}
+    text = "\n".join(markdown(log_of([]), form._replace(data=None), [own], told, [beside]))
+    assert "Rows:\n\n| what |\n| --- |\n| 1 |\n*On digits.* Rows:\n\n" in text
+    assert beside.shown is None and beside.chapter("second") is None
+
+
 def test_a_study_that_was_stopped_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     taken: list[str] = []
     whole, root = log_of(taken), tmp_path / "s"
@@ -100,7 +134,7 @@ def test_another_form_is_refused(tmp_path: Path) -> None:
         carry_out_log(log_of([]), root, False, None, Unseen())
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "file").touch()
-    with pytest.raises(RunFolderError, match="not empty"):
+    with pytest.raises(RunFolderError, match=r"not empty and holds no study; give a new folder"):
         carry_out_log(log_of([]), tmp_path / "other", True, None, Unseen())
 
 

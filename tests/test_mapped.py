@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import torch
 
+from tests.array_files import load, refused
 from vaestro.data import mapped
-from vaestro.data.arrays import ArraysConfig, load_arrays
 from vaestro.data.mapped import Joined, NpyRows, changed, joined, npy_rows, stays_in_file
 from vaestro.data.rows import in_memory
 from vaestro.data.samples import Samples
@@ -21,10 +21,6 @@ from vaestro.foundation.errors import DataError
 
 RANDOM = np.random.default_rng(5)
 ORDER = np.array([7, 0, 7, 11, 3])
-
-
-def load(path: Path, **fields: Any) -> Any:
-    return load_arrays(ArraysConfig(path=str(path), **fields))
 
 
 def kinds_of_arrays() -> Iterator[Any]:
@@ -94,13 +90,6 @@ def test_the_machine_has_memory() -> None:
 def test_a_machine_that_does_not_tell(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(mapped.os, "sysconf")
     assert mapped.physical_memory() == mapped.UNKNOWN_MEMORY
-
-
-def refused(path: Path, **fields: Any) -> str:
-    with pytest.raises(DataError) as caught:
-        load(path, **fields)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
 
 
 def test_files_that_cannot_be_mapped(tmp_path: Path) -> None:

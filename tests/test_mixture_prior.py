@@ -7,13 +7,11 @@ import torch
 from torch import Tensor
 from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
 
+from tests.conftest import random
+from tests.gaussian_posteriors import posterior, spread
 from vaestro.probability.posterior import Posterior
 from vaestro.probability.priors.mixture import Mixture, MixtureConfig
 from vaestro.probability.priors.standard_normal import StandardNormal
-
-
-def random(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 def mixture(components: int = 3, latent: int = 2, changed: bool = True) -> Mixture:
@@ -23,16 +21,6 @@ def mixture(components: int = 3, latent: int = 2, changed: bool = True) -> Mixtu
             prior.logits.copy_(torch.randn(components, generator=random(1)))
             prior.raw_log_variances.copy_(torch.randn(components, latent, generator=random(2)))
     return prior
-
-
-def posterior(rows: int, latent: int) -> Posterior:
-    draws = torch.randn(2, rows, latent, generator=random(5), dtype=torch.float64)
-    return Posterior(draws[0], 0.5 * draws[1] - 0.5)
-
-
-def spread(q: Posterior) -> Tensor:
-    assert q.log_variance is not None
-    return torch.exp(0.5 * q.log_variance)
 
 
 def reference(prior: Mixture) -> MixtureSameFamily:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from vaestro.data.rows import Renderer
-from vaestro.data.volumes.folds import fold, ideal
+from vaestro.data.volumes.backbones import fold, ideal
 from vaestro.data.volumes.molecules import MoleculesConfig, load_molecules, molecule
 from vaestro.data.volumes.residues import PERCENT, library
 from vaestro.foundation.errors import DataError

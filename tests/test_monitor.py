@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 import torch
 
-from tests.conftest import Silent, small_recipe
+from tests.conftest import Silent, assembled, small_recipe
 from vaestro.data.arrays import from_array
 from vaestro.data.dataset import DataSet
 from vaestro.experiments import remedied
 from vaestro.experiments import train as training
-from vaestro.experiments.assemble import Assembly, assemble
+from vaestro.experiments.assemble import Assembly
 from vaestro.experiments.foreseen import NOTHING, foreseen
 from vaestro.experiments.recipe import Recipe, apply, read_recipe
 from vaestro.foundation.errors import RecipeError
@@ -26,7 +26,6 @@ from vaestro.health.remedies import cures
 from vaestro.probability.objective import Objective, ObjectiveConfig
 from vaestro.probability.reduction import Weights
 from vaestro.runs.folder import RunFolder
-from vaestro.training import plan as planning
 from vaestro.training.config import OffConfig, RemedyConfig, StopConfig, TrainingConfig, WarnConfig
 from vaestro.training.elbo import ElboTask
 
@@ -77,11 +76,6 @@ class Runs:
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
     return Runs(tmp_path_factory.mktemp("runs"))
-
-
-def assembled(**changes: Any) -> Assembly:
-    recipe = small_recipe(**changes)
-    return assemble(recipe, planning.choose(recipe.training))
 
 
 # what is said ------------------------------------------------------------------------------------

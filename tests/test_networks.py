@@ -10,8 +10,7 @@ from torch import nn
 from tests.conftest import small_recipe
 from vaestro.experiments.assemble import assemble
 from vaestro.foundation.errors import RecipeError
-from vaestro.models.condition import UNTOLD
-from vaestro.networks.body import Conditioning
+from vaestro.networks.body import UNTOLD, Conditioning
 from vaestro.networks.convolution import ConvolutionConfig
 from vaestro.networks.dense import DenseConfig
 from vaestro.networks.initialise import fans, initialise

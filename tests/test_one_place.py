@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from tests.same_layers import assert_same
 from vaestro.networks.one_place import CONVOLUTIONS
 
 PLAIN = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
@@ -31,15 +32,7 @@ def test_it_gives_what_torch_gives(
     ours.load_state_dict(plain.state_dict())
     x = torch.randn(shape, dtype=torch.float64, requires_grad=True)
     wanted, found = plain(x), ours(x)
-    assert found.shape == wanted.shape
-    assert torch.allclose(found, wanted, atol=1e-12)
-    pull = torch.randn_like(wanted)
-    for a, b in zip(
-        torch.autograd.grad(wanted, (x, *plain.parameters()), pull),
-        torch.autograd.grad(found, (x, *ours.parameters()), pull),
-        strict=True,
-    ):
-        assert torch.allclose(a, b, atol=1e-12)
+    assert_same(wanted, found, plain, ours, x)
 
 
 def test_one_place_takes_no_convolution(monkeypatch: pytest.MonkeyPatch) -> None:

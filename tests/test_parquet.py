@@ -8,20 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vaestro.data.arrays import ArraysConfig, load_arrays
-from vaestro.data.dataset import DataSet
-from vaestro.foundation.errors import DataError
-
-
-def load(path: Path, **fields: Any) -> DataSet:
-    return load_arrays(ArraysConfig(path=str(path), **fields))
-
-
-def refused(path: Path, **fields: Any) -> str:
-    with pytest.raises(DataError) as caught:
-        load(path, **fields)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
+from tests.array_files import load, refused
 
 
 def written(folder: Path, **columns: Any) -> Path:
@@ -112,3 +99,11 @@ def test_the_library_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
     assert "pip install 'vaestro[parquet]'" in refused(tmp_path / "t.parquet")
+
+
+def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    twice = pyarrow.table([[1.0, 2.0], [3.0, 4.0]], names=["a", "a"])
+    parquet.write_table(twice, tmp_path / "t.parquet")
+    assert "has 2 columns called 'a'; rename them" in refused(tmp_path / "t.parquet")

@@ -1,5 +1,6 @@
 """Encoders and decoders of the user's own, by name and as modules, from training to loading."""
 
+import json
 from collections.abc import Iterator
 from copy import deepcopy
 from importlib.metadata import EntryPoint, EntryPoints
@@ -17,6 +18,7 @@ from tests.conftest import Silent, small_recipe
 from tests.test_resume import assert_same_run, train_killed, unchanged
 from vaestro.experiments import train as training
 from vaestro.experiments.circumstances import Circumstances
+from vaestro.experiments.doctor import diagnose_run
 from vaestro.experiments.recipe import Recipe, read_recipe
 from vaestro.foundation.errors import CheckpointError, DataError, RecipeError, RunFolderError
 from vaestro.models.build import Guests
@@ -178,6 +180,20 @@ def test_given_modules_train_as_copies_and_load_into_others(tmp_path: Path) -> N
     assert "\n" not in str(said.value)
     with pytest.raises(CheckpointError, match=r"has shape .* in the checkpoint"):
         vaestro.load(tmp_path / "r", encoder=Thirds(SHAPE), decoder=Raised((4,), SHAPE, 1, 8))
+
+
+def test_the_doctor_takes_given_modules(tmp_path: Path) -> None:
+    """The end of training examined the same model; its networks lie in no file."""
+    given = {"encoder": Thirds(SHAPE), "decoder": Raised((4,), SHAPE, 1)}
+    root = vaestro.train(small_recipe(), run=tmp_path / "r", report=False, **given).folder.root
+    at_the_end = json.loads((root / "diagnosis.json").read_text())
+    (root / "diagnosis.json").unlink()
+    others = Thirds(SHAPE), Raised((4,), SHAPE, 1)
+    found = diagnose_run(root, *others)
+    assert (found.verdict, found.sentence) == (at_the_end["verdict"], at_the_end["sentence"])
+    assert (root / "diagnosis.json").is_file()
+    with pytest.raises(RecipeError, match="a module from Python, Thirds"):
+        diagnose_run(root)
 
 
 def test_given_modules_resume_from_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

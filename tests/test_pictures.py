@@ -13,10 +13,11 @@ from PIL import Image
 from vaestro.data.dataset import DataSet
 from vaestro.data.images.pictures import (
     PicturesConfig,
+    is_picture_file,
     is_picture_folder,
-    is_picture_zip,
     load_pictures,
 )
+from vaestro.data.recognise import guess_source
 from vaestro.foundation.errors import DataError, RecipeError
 
 
@@ -211,6 +212,8 @@ def test_damaged_files_are_named(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(content)
         if name != "5.jpg":  # a PNG under another name is still a picture
             refused(tmp_path, name, "cannot be read")
+            with pytest.raises(DataError, match=r"cannot be read \((?!.*0x)"):  # no address
+                load(tmp_path)
             (tmp_path / name).unlink()
     refused(tmp_path, "5.jpg is 40x40")
 
@@ -221,11 +224,10 @@ def test_damaged_archives(tmp_path: Path) -> None:
     cut = tmp_path / "cut.zip"
     cut.write_bytes(whole[:-30])
     refused(cut, "cut off")
-    assert not is_picture_zip(cut)
+    assert guess_source(cut).kind == "pictures"  # so that people are told just that
     needed = whole.index(b"PK\x01\x02") + 6  # the version that reading it takes
     cut.write_bytes(whole[:needed] + b"\xff\0" + whole[needed + 2 :])
     refused(cut, "zip")
-    assert not is_picture_zip(cut)
     (tmp_path / "empty.zip").write_bytes(b"")
     refused(tmp_path / "empty.zip", "cut off")
     refused(zipped(tmp_path / "none.zip", {}), "is empty")
@@ -257,9 +259,26 @@ def test_sources_are_told_by_what_they_hold(tmp_path: Path) -> None:
     assert is_picture_folder(tmp_path)
     assert not is_picture_folder(tmp_path / "bare")
     assert not is_picture_folder(tmp_path / "deep" / "er" / "1.PNG")
-    assert is_picture_zip(zipped(tmp_path / "a.zip", {"x/1.jpg": b""}))
-    assert not is_picture_zip(zipped(tmp_path / "b.zip", {"x/1.txt": b"", "__MACOSX/1.jpg": b""}))
-    assert not is_picture_zip(tmp_path)
+    assert is_picture_file(zipped(tmp_path / "a.zip", {"x/1.jpg": b""}))
+    assert not is_picture_file(tmp_path)
+    assert guess_source(tmp_path / "deep" / "er" / "1.PNG").kind == "pictures"
+    refused(zipped(tmp_path / "b.zip", {"x/1.txt": b"", "__MACOSX/1.jpg": b""}), "1 .txt")
+
+
+def test_the_first_of_several_frames_is_taken_and_that_is_said(tmp_path: Path) -> None:
+    first, *others = (Image.fromarray(greys(seed)) for seed in range(3))
+    first.save(tmp_path / "stack.tif", save_all=True, append_images=others)
+    save(tmp_path / "z.png", greys(7))
+    data = load(tmp_path)
+    assert np.array_equal(data.values[0, 0], greys(0))
+    (note,) = data.notes
+    assert "1 files hold several pictures, such as stack.tif with 3, and only the first" in note
+
+
+def test_a_link_to_nothing_is_no_picture_less(tmp_path: Path) -> None:
+    save(tmp_path / "a.png", greys(0))
+    (tmp_path / "b.png").symlink_to("moved/away.png")
+    refused(tmp_path, "b.png is a link to moved/away.png, which does not exist")
 
 
 def test_omniglot(real_data: Path) -> None:

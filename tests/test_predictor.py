@@ -6,15 +6,12 @@ import pytest
 import torch
 from torch.distributions import Normal
 
+from tests.conftest import random
 from vaestro.foundation.errors import RecipeError
 from vaestro.models.condition import CovariatesConfig, UnconditionalConfig
 from vaestro.models.predictor import Predictor, PredictorConfig, require_unseen
 
 LENGTHS = 80 + 25 * torch.randn(500, generator=torch.Generator().manual_seed(3))
-
-
-def random(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 def test_predictor_costs_nats_of_natural_units() -> None:

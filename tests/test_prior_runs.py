@@ -20,6 +20,7 @@ QUICK = {
     "gaussian": (),
     "mixture": ("most=2",),
     "flow": ("steps=20", "layers=2", "width=8"),
+    "maf": ("steps=20", "layers=2", "width=8"),
     "two-stage": ("steps=10", "widths=8", "draws=200"),
 }
 DENSE = {"encoder": {"kind": "dense", "widths": [8]}, "decoder": {"kind": "dense", "widths": [8]}}

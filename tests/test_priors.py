@@ -3,11 +3,12 @@
 import pytest
 import torch
 
+from tests.conftest import random
 from vaestro.foundation.config import Config
 from vaestro.foundation.errors import RecipeError
 from vaestro.foundation.samples import Given, SampleSpec
 from vaestro.models.config import ModelConfig
-from vaestro.models.told import told_covariates
+from vaestro.models.covariates import told_covariates
 from vaestro.probability.posterior import DeterministicConfig, GaussianConfig, Posterior
 from vaestro.probability.priors.kinds import PriorConfig, build_prior, require_density
 from vaestro.probability.priors.mixture import Mixture, MixtureConfig
@@ -16,10 +17,6 @@ from vaestro.probability.priors.regression import Regression, RegressionConfig
 from vaestro.probability.priors.standard_normal import StandardNormal, StandardNormalConfig
 
 SPEC = SampleSpec((4,), "real", covariate_names=("age", "length"))
-
-
-def random(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 class _Part(Config):

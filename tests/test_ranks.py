@@ -1,23 +1,20 @@
 """What one of several processes that train together knows and refuses by itself."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
 from tests import distributed_steps
-from tests.conftest import small_recipe, updated
-from vaestro.experiments.assemble import assemble
+from tests.conftest import assembled, updated
 from vaestro.foundation.errors import RecipeError
 from vaestro.networks.dropout import Dropout
 from vaestro.runs.history import History
-from vaestro.training import plan as planning
 from vaestro.training.distribution import gradients
 from vaestro.training.distribution.agreement import digest, require_spreadable
 from vaestro.training.distribution.company import Company, spread_of
-from vaestro.training.distribution.lost import LostRankError, or_lost
+from vaestro.training.distribution.lost_rank import LostRankError, or_lost
 from vaestro.training.distribution.ranks import ALONE, Ranks, found, require_place
 
 TWO = Ranks(0, 2, 0)
@@ -91,11 +88,6 @@ def test_a_digest_tells_one_bit() -> None:
     with torch.no_grad():
         module.weight[1] = 1 + 2**-20
     assert digest(module) != before
-
-
-def assembled(**changes: Any) -> Any:
-    recipe = small_recipe(**changes)
-    return assemble(recipe, planning.choose(recipe.training))
 
 
 def test_what_processes_cannot_share_is_refused_in_one_line() -> None:

@@ -8,16 +8,14 @@ import torch
 from torch import Tensor
 from torch.distributions import Normal, kl_divergence
 
+from tests.conftest import random
+from tests.gaussian_posteriors import posterior, spread
 from vaestro.foundation.errors import DataError, RecipeError
 from vaestro.foundation.samples import NOTHING, Given
 from vaestro.probability.posterior import Posterior
 from vaestro.probability.priors.regression import Regression, RegressionConfig
 
 LENGTHS = 80 + 25 * torch.randn(500, generator=torch.Generator().manual_seed(3))
-
-
-def random(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 def regression(form: str = "line", latent: int = 3) -> Regression:
@@ -30,16 +28,6 @@ def regression(form: str = "line", latent: int = 3) -> Regression:
 def given(r: Tensor) -> Given:
     """r in the second of two columns."""
     return Given(None, torch.stack([torch.zeros_like(r), r], dim=1))
-
-
-def posterior(rows: int, latent: int) -> Posterior:
-    draws = torch.randn(2, rows, latent, generator=random(5), dtype=torch.float64)
-    return Posterior(draws[0], 0.5 * draws[1] - 0.5)
-
-
-def spread(q: Posterior) -> Tensor:
-    assert q.log_variance is not None
-    return torch.exp(0.5 * q.log_variance)
 
 
 @pytest.mark.parametrize("form", ["line", "curve"])

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vaestro.data.dataset import DataSet
+from vaestro.data.reading import read_samples
 from vaestro.data.streamlines.covariates import measured
 from vaestro.data.streamlines.lines import Lines
 from vaestro.data.streamlines.orient import against_bundle, backwards
@@ -22,7 +23,7 @@ from vaestro.data.streamlines.streamlines import (
     natural_lines,
 )
 from vaestro.foundation.errors import DataError, RecipeError
-from vaestro.foundation.samples import Frame
+from vaestro.foundation.samples import Frame, SampleSpec
 
 
 def length(line: np.ndarray) -> float:
@@ -412,6 +413,10 @@ def test_new_data_for_a_run(subjects: Path, tmp_path: Path) -> None:
     assert ready.notes[0] == "1 of 2 streamlines left out: 1 with one point"
     file = subjects / "sub_1" / "AF_L.trk"
     assert np.array_equal(natural_lines(config, file).values, load(file).values[:])
+    spec = SampleSpec((3, 16), "real")  # the labels that the run was trained with are not in it
+    assert np.array_equal(read_samples(one, spec, config), ready.values)
+    with pytest.raises(DataError, match=r"\(3, 16\) and the run was trained on \(3, 20\)"):
+        read_samples(one, SampleSpec((3, 20), "real"), config)
 
 
 # Real data

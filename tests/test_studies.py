@@ -159,7 +159,7 @@ def again_and_others(
     assert (root / "report.html").read_text() == text and "Answer" in text
     reworded = study.model_copy(update={"question": "Is less more?"})
     assert carry_out(reworded, root, Wanted(), Watching())["cells"] == told["cells"]
-    refused(study.model_copy(update={"seeds": 5}), root, "with 3 seeds and 5 are asked for")
+    refused(study.model_copy(update={"seeds": 2}), root, "with 3 seeds and 2 are asked for")
     refused(study.model_copy(update={"figures": ("elbo",)}), root, "another study: figures")
 
 

@@ -1,5 +1,6 @@
 """Every screen of the studio in a real browser: its main action, its accessibility, a phone."""
 
+import json
 import re
 import shutil
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from tests.conftest import Silent, small_recipe
+from tests.made_run import made_run, record
 from tests.studio_pages import NARROW, Served, launched, opened, served
 from vaestro.experiments import train as training
 from vaestro.sweeps.definition import Definition, watched
@@ -175,6 +177,28 @@ class TestRun:
             "async () => { const one = document.querySelector('#part-pictures img');"
             "await one.decode(); return one.naturalWidth }"
         )
+
+    def test_zooming_in_shows_every_record_there(self, page: Page, studio: Served) -> None:
+        run = made_run(studio.root / "long")
+        with (run / "history.jsonl").open("w") as file:
+            file.writelines(json.dumps(record(step)) + "\n" for step in range(9000))
+        page.goto(studio.screen("run", "long"))
+        note = page.locator("#part-curves .source")
+        expect(note).to_contain_text("thinned for drawing")
+        area = page.locator("#part-curves .nsewdrag").first.bounding_box()
+        assert area is not None
+        middle = area["y"] + area["height"] / 2
+        page.mouse.move(area["x"] + 0.5 * area["width"], middle)
+        page.mouse.down()
+        page.mouse.move(area["x"] + 0.55 * area["width"], middle, steps=8)
+        page.mouse.up()
+        expect(note).to_contain_text("every one drawn")
+        low, high = page.evaluate(
+            "document.querySelector('#part-curves .plot').layout.xaxis.range.map(Math.round)"
+        )
+        assert 4200 < low < high < 5300, "what was zoomed into stays"
+        drawn = page.evaluate("document.querySelector('#part-curves .plot').data[0].x")
+        assert set(range(low, high + 1)) <= set(drawn)
 
     def test_a_command_is_copied(self, browser: Browser, studio: Served) -> None:
         allowed = ["clipboard-read", "clipboard-write"]

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from starlette.testclient import TestClient
 
-from tests.made_run import record
+from tests.made_run import made_run, record
 from vaestro.foundation.errors import RunFolderError
 from vaestro.reports.curve import extremes
 from vaestro.studio.runs import curves as module
@@ -20,6 +21,8 @@ from vaestro.studio.runs.columns import QUANTITIES, SPLITS, columns
 from vaestro.studio.runs.curves import FEWER, MOST_ROWS, Histories, curves
 from vaestro.studio.runs.digits import PAD, numbers
 from vaestro.studio.runs.history import BLOCKS, few_rows
+from vaestro.studio.runs.stretch import stretch
+from vaestro.studio.server import create
 from vaestro.studio.studio import Studio
 
 
@@ -168,7 +171,7 @@ class TestReading:
 
     def test_nothing_there_is_an_empty_history(self, tmp_path: Path, histories: Histories) -> None:
         told = curves(histories.read(tmp_path / "history.jsonl"), 100)
-        assert told["records"] == 0 and told["curves"]["loss"]["train"]["values"] == []
+        assert told["records"] == 0 and told["curves"]["data_term"]["train"]["values"] == []
 
     def test_a_growing_file_is_read_on_from_its_last_whole_line(
         self, tmp_path: Path, histories: Histories
@@ -185,9 +188,9 @@ class TestReading:
         path = tmp_path / "history.jsonl"
         path.write_bytes(lines([record(step) for step in range(50)]))
         histories.read(path)
-        path.write_bytes(lines([record(step, loss=-5.0) for step in range(60)]))
+        path.write_bytes(lines([record(step, prior_term=-5.0) for step in range(60)]))
         reading = histories.read(path)
-        assert reading.records == 60 and set(reading.rows.values[2].tolist()) == {-5.0}
+        assert reading.records == 60 and set(reading.rows.values[1].tolist()) == {-5.0}
         path.write_bytes(lines([record(1)]))
         assert histories.read(path).records == 1
 
@@ -226,6 +229,56 @@ class TestReading:
             histories.read(path)
 
 
+class TestStretch:
+    """What is zoomed into is read from its place in the file."""
+
+    @given(st.integers(0, 130), st.integers(0, 130))
+    @example(0, 0)
+    @example(119, 130)
+    def test_all_records_between_two_steps_and_no_other(
+        self, tmp_path_factory: pytest.TempPathFactory, first: int, last: int
+    ) -> None:
+        path = tmp_path_factory.mktemp("stretch") / "history.jsonl"
+        steps = [step for step in range(0, 120, 3) for _ in SPLITS]
+        wide = [record(s, SPLITS[n % 2], note="x" * (n % 5)) for n, s in enumerate(steps)]
+        path.write_bytes(lines(wide))
+        found = stretch(path, first, last)
+        assert found.rows.step.tolist() == [s for s in steps if first <= s <= last]
+        assert found.records == len(found.rows.step)
+
+    def test_junk_on_the_way(self, tmp_path: Path) -> None:
+        path = tmp_path / "history.jsonl"
+        junk = [b"not json\n", b"[1]\n", b'{"step": null}\n', b"\n"]
+        kept = [lines([record(s)]) + junk[s % 4] for s in range(500)]
+        path.write_bytes(b"".join(kept) + b'{"step": 500, "spl')
+        assert stretch(path, 123, 125).rows.step.tolist() == [123, 124, 125]
+        assert stretch(path, 499, 10**9).rows.step.tolist() == [499]
+
+    def test_only_the_stretch_is_read(self, tmp_path: Path) -> None:
+        path = tmp_path / "history.jsonl"
+        path.write_bytes(lines([record(step) for step in range(60_000)]))
+        tracemalloc.start()
+        found = stretch(path, 30_000, 30_100)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert len(found.rows.step) == 101
+        assert peak < path.stat().st_size / 2 and peak < 6 << 20, peak
+
+    def test_a_request_tells_more_of_less(self, tmp_path: Path) -> None:
+        run = made_run(tmp_path / "run")
+        (run / "history.jsonl").write_bytes(lines([record(s) for s in range(9000)]))
+        bearer = {"Authorization": "Bearer token"}
+        client = TestClient(
+            create(tmp_path, "token", 80), base_url="http://127.0.0.1", headers=bearer
+        )
+        whole = client.get("/api/run/history", params={"id": "run"}).json()
+        near = client.get("/api/run/history", params={"id": "run", "from": 50, "to": 70}).json()
+        assert whole["thinned"] and not near["thinned"]
+        assert near["curves"]["data_term"]["train"]["steps"] == list(range(50, 71))
+        wrong = client.get("/api/run/history", params={"id": "run", "from": "x"})
+        assert wrong.status_code == 400 and "from=x is no whole number" in wrong.text
+
+
 def test_the_row_of_a_long_history_reads_little_of_it(tmp_path: Path) -> None:
     path = tmp_path / "history.jsonl"
     path.write_bytes(lines([record(step) for step in range(20_000)]))
@@ -250,6 +303,16 @@ def test_a_hole_of_a_gigabyte_takes_bounded_memory(tmp_path: Path, histories: Hi
     assert peak < 400 << 20, f"{peak >> 20} MiB"
 
 
+def line_by_line(path: Path, count: int) -> float:
+    """Processor seconds in which json reads so many lines: the measure on any machine."""
+    with path.open("rb") as file:
+        some = [next(file) for _ in range(count)]
+    began = time.process_time()
+    for line in some:
+        json.loads(line)
+    return time.process_time() - began
+
+
 @pytest.mark.slow
 def test_a_million_records_are_read_at_once(tmp_path: Path, histories: Histories) -> None:
     path = tmp_path / "history.jsonl"
@@ -263,9 +326,30 @@ def test_a_million_records_are_read_at_once(tmp_path: Path, histories: Histories
     began = time.process_time()
     told = curves(histories.read(path), 1200)
     seconds = time.process_time() - began
+    one_by_one = 20 * line_by_line(path, 50_000)
     assert told["records"] == 1_000_000 and told["steps"] == 999_999
     drawn = told["curves"]["data_term"]["train"]["values"]
     assert max(drawn) == pytest.approx(max(v for s, v in enumerate(random) if s % 10), abs=1e-6)
-    # two threads share it, so an idle machine with two cores waits about half as long
-    assert seconds < 2.0, f"{seconds:.2f} s of two threads"
+    # of two threads together; how long someone waits is benchmarks/studio.py's figure
+    assert seconds < 0.7 * one_by_one, f"{seconds:.2f} s against {one_by_one:.2f} s"
     assert len(histories.held[path].rows.step) <= MOST_ROWS + 20 * FEWER
+
+
+def test_what_is_long_is_thinned_piece_by_piece(
+    tmp_path: Path, histories: Histories, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every peak stays, what is the same everywhere costs no row, and all records are counted."""
+    monkeypatch.setattr(module, "LONG", 1000)
+    monkeypatch.setattr(module, "PIECE", 20_000)
+    monkeypatch.setattr(module, "FEWER", 100)
+    random = np.random.default_rng(1).normal(size=3000)
+    path = tmp_path / "history.jsonl"
+    path.write_bytes(lines([record(s, data_term=float(v)) for s, v in enumerate(random)]))
+    reading = histories.read(path)
+    assert reading.records == 3000 and len(reading.rows.step) < 250
+    told = curves(reading, 1200)["curves"]
+    drawn = told["data_term"]["train"]
+    assert {drawn["steps"][0], drawn["steps"][-1]} == {0, 2999}
+    assert max(drawn["values"]) == pytest.approx(max(random), abs=1e-6)
+    assert min(drawn["values"]) == pytest.approx(min(random), abs=1e-6)
+    assert set(told["beta"]["train"]["values"]) == {1.0}

@@ -20,9 +20,9 @@ from starlette.testclient import TestClient
 from tests.conftest import Silent, small_recipe
 from vaestro.experiments import train as training
 from vaestro.experiments.recipe import Recipe, apply, built_in, read_recipe
-from vaestro.foundation.config import read_yaml
 from vaestro.foundation.errors import DataError, RecipeError, RunFolderError
 from vaestro.foundation.files import read_json, write_json
+from vaestro.foundation.yaml_text import read_yaml
 from vaestro.studio.ids import NotThere
 from vaestro.studio.server import create
 from vaestro.studio.starting import running

@@ -225,7 +225,7 @@ def test_an_earlier_sweep_is_told_to_the_search(tmp_path: Path) -> None:
     told = definition(vary, search="tpe", earlier=plain)
     told.require_sound()
     assert len(swept(tmp_path / "second", told, 4)) == 4
-    narrow = space_of(["objective.beta=log(1,1.01)"], None)
+    narrow = space_of(["objective.beta=log(1.001,1.01)"], None)
     with pytest.raises(RecipeError, match="none of its 4 trials has exactly the fields"):
         earlier_of(tmp_path / "first", narrow, Goal())
     with pytest.raises(RecipeError, match="learns nothing from --warm-start"):

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from tests.conftest import Silent, small_recipe
+from tests.conftest import Silent, assembled, small_recipe
 from tests.test_resume import LIKELIHOODS, NETWORKS, POSTERIORS
 from vaestro.data.arrays import from_array
 from vaestro.experiments import train as training
-from vaestro.experiments.assemble import Assembly, assemble
+from vaestro.experiments.assemble import Assembly
 from vaestro.experiments.model_files import load_model
 from vaestro.foundation.errors import CheckpointError, DataError, RecipeError
 from vaestro.foundation.samples import Batch
@@ -21,11 +21,6 @@ from vaestro.training.config import EarlyStoppingConfig, TrainingConfig
 from vaestro.training.guard import DivergedError
 from vaestro.training.loop import watch_best
 from vaestro.training.step import Stepper
-
-
-def assembled(**changes: Any) -> Assembly:
-    recipe = small_recipe(**changes)
-    return assemble(recipe, planning.choose(recipe.training))
 
 
 def stepper(parts: Assembly) -> Stepper:

@@ -19,8 +19,8 @@ from vaestro.data.dataset import checked
 from vaestro.data.tiles.row_names import named
 from vaestro.experiments import train as training
 from vaestro.experiments.run import Run, load
-from vaestro.experiments.sets import members
-from vaestro.experiments.walked import walked
+from vaestro.experiments.sample_set import members
+from vaestro.experiments.traversal import walked
 from vaestro.foundation.errors import DataError
 from vaestro.foundation.samples import Frame, SampleSpec
 from vaestro.generation.geometry import geometry

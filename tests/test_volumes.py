@@ -269,7 +269,7 @@ def test_what_no_volume_may_hold(tmp_path: Path) -> None:
     wild = grid(1)
     wild[1, 2, 3] = np.nan
     path = nifti(tmp_path / "a.nii", wild)
-    refused(lambda: read_volume(path), "a.nii", "1 of 60 voxels are NaN or infinite")
+    refused(lambda: read_volume(path), "a.nii", "1 of 60 voxels are NaN, infinite or beyond")
     path = nifti(tmp_path / "b.nii", grid(1).astype(np.complex64))
     refused(lambda: read_volume(path), "complex")
     path = put(tmp_path / "c.mrc", mrc_bytes(grid(1).astype(np.complex64), 4))
@@ -284,6 +284,9 @@ def test_what_no_volume_may_hold(tmp_path: Path) -> None:
     path = put(tmp_path / "e.mrc", mrc_bytes(grid(1), grid=(5, 4, 0), ispg=401))
     refused(lambda: read_volume(path), "no MRC file")
     refused(lambda: read_volume(tmp_path / "f.png"), "legal endings")
+    with mrcfile.new(tmp_path / "image.mrc") as file:
+        file.set_data(grid(1, 4, 5))
+    refused(lambda: read_volume(tmp_path / "image.mrc"), "one image of 4 x 5", "a volume is needed")
 
 
 def test_a_folder_of_equal_volumes(tmp_path: Path) -> None:
@@ -298,7 +301,9 @@ def test_a_folder_of_equal_volumes(tmp_path: Path) -> None:
     assert data.labels is not None and data.labels.tolist() == [0, 0, 1]
     assert data.spec.label_names == ("a", "b")
     assert data.groups is None
-    assert data.notes == ("files that are no volumes were left out: 1 (readme.txt)",)
+    left_out, units = data.notes
+    assert left_out == "files that are no volumes were left out: 1 (readme.txt)"
+    assert "1x1x1 angstrom in a/1.mrc and 1x1x1 mm in a/2.nii.gz" in units
 
 
 def test_a_stack_is_samples_alone_and_channels_in_a_folder(tmp_path: Path) -> None:
@@ -406,7 +411,16 @@ def test_voxels_of_different_size_are_noted(tmp_path: Path) -> None:
         frame = Frame.of(np.diag([size, size, size, 1]), (5, 4, 3), "angstrom")
         write_volumes(tmp_path / f"{size:g}.mrc", grid(int(size))[None, None], frame)
     (note,) = load(tmp_path).notes
-    assert "1x1x1 angstrom in 1.mrc and 2x2x2 in 2.mrc" in note
+    assert "1x1x1 angstrom in 1.mrc and 2x2x2 angstrom in 2.mrc" in note
+
+
+def test_volumes_that_lie_mirrored_beside_others_are_noted(tmp_path: Path) -> None:
+    nifti(tmp_path / "a.nii", grid(0), np.diag([2, 2, 2, 1]))
+    nifti(tmp_path / "b.nii", grid(1), np.diag([2.0, 2, 2, 1]))
+    assert load(tmp_path).notes == ()
+    nifti(tmp_path / "c.nii", grid(2), np.diag([-2, 2, 2, 1]))
+    (note,) = load(tmp_path).notes
+    assert "axes run different ways: +x +y +z in a.nii and -x +y +z in c.nii" in note
 
 
 def test_maps_of_the_electron_microscopy_data_bank(real_data: Path) -> None:

@@ -4,19 +4,21 @@ Shape letters: N samples, D features, K latents.
 """
 
 import tempfile
+from math import prod
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from vaestro.data.from_python import as_array
 from vaestro.experiments.face import train
 from vaestro.experiments.recipe import Recipe, apply
 from vaestro.experiments.run import Run
 
 
-class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """A dense variational autoencoder as a scikit-learn transformer.
 
     `latent` dimensions, one hidden layer of `width` units, a likelihood by kind, `beta` on the
@@ -34,7 +36,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         batch_size: int = 64,
         learning_rate: float = 1e-3,
         seed: int = 0,
-        settings: tuple[str, ...] = (),
+        settings: tuple[str, ...] | str = (),
         run: str | None = None,
     ) -> None:
         self.latent = latent
@@ -50,22 +52,24 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def fit(self, X: Any, y: Any = None) -> Self:  # noqa: N803
         """Train on X (N, D) or (N, *shape); y is ignored. Raises UserError for bad input."""
+        shape = as_array(X, "X").shape
         with tempfile.TemporaryDirectory() as folder:
             root = self.run or str(Path(folder) / "run")
-            self.run_: Run = train(self._recipe(X), data=X, run=root, report=self.run is not None)
-        self.n_features_in_ = int(np.prod(np.shape(X)[1:]))
+            recipe = self._recipe(shape[0] if shape else 0)
+            self.run_: Run = train(recipe, data=X, run=root, report=self.run is not None)
+        self.n_features_in_ = prod(shape[1:])
         return self
 
     def transform(self, X: Any) -> np.ndarray:  # noqa: N803
         """Posterior means (N, K)."""
         check_is_fitted(self)
-        means: np.ndarray = self.run_.encode(x=self._natural(X)).mean.numpy()
+        means: np.ndarray = self.run_.encode(x=X).mean.numpy()
         return means
 
     def inverse_transform(self, Z: Any) -> np.ndarray:  # noqa: N803
         """The samples (N, *) that latents Z (N, K) stand for."""
         check_is_fitted(self)
-        return self.run_.decode(np.asarray(Z))
+        return self.run_.decode(Z)
 
     def sample(self, count: int = 1, seed: int = 0) -> np.ndarray:
         """`count` samples from the prior, in the units of the training data."""
@@ -75,12 +79,14 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def score(self, X: Any, y: Any = None) -> float:  # noqa: N803
         """The mean ELBO of X at beta 1, in nats per sample (higher is better)."""
         check_is_fitted(self)
-        return float(self.run_.evaluate(x=self._natural(X), samples=1)["elbo"])
+        return float(self.run_.evaluate(x=X, samples=1)["elbo"])
 
-    def _natural(self, x: Any) -> np.ndarray:
-        return np.asarray(x, dtype=np.float32).reshape(len(x), *self.run_.spec.shape)
+    @property
+    def _n_features_out(self) -> int:
+        """What scikit-learn makes the names vae0, vae1, ... from."""
+        return self.latent
 
-    def _recipe(self, x: Any) -> Recipe:
+    def _recipe(self, samples: int) -> Recipe:
         network = {"kind": "dense", "widths": [self.width]}
         base = Recipe.parse(
             {
@@ -97,9 +103,10 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 "objective": {"beta": self.beta},
                 "training": {
                     "epochs": self.epochs,
-                    "batch_size": min(self.batch_size, max(1, int(len(x) * 0.9) - 1)),
+                    "batch_size": min(self.batch_size, max(1, int(samples * 0.9) - 1)),
                     "learning_rate": self.learning_rate,
                 },
             }
         )
-        return apply(base, self.settings)
+        given = self.settings
+        return apply(base, (given,) if isinstance(given, str) else given)

@@ -3,13 +3,13 @@
 from pathlib import Path
 from typing import Annotated
 
+import torch
 from cyclopts import Parameter, validators
 
 from vaestro.cli.output import AT_LEAST_ONE, Json, Out, finish, require_parent
 from vaestro.data.writing import require_writable, write_rows
 from vaestro.experiments.run import load
-from vaestro.experiments.sets import members
-from vaestro.foundation.samples import Given
+from vaestro.experiments.sample_set import members
 from vaestro.generation.traversals import between, moved
 
 
@@ -44,9 +44,8 @@ def arithmetic(
     sets = [members(text, data, parts.of("train")) for text in (plus, minus)]
     way = between(*(known[inside] for inside in sets))
     held = loaded.encode(split)
-    rows = members(minus, data, parts.of(split)).nonzero()[0][:n]
-    given = Given(*(None if c is None else c[rows] for c in (held.labels, held.covariates)))
-    samples = moved(loaded.vae, held.mean[rows], way, steps, given)
+    rows = torch.from_numpy(members(minus, data, parts.of(split)).nonzero()[0][:n])
+    samples = moved(loaded.vae, held.mean[rows], way, steps, held.given.part(rows))
     write_rows(out, samples.numpy(), loaded.spec)
     record = {
         "run": str(run),

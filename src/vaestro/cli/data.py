@@ -1,5 +1,6 @@
 """vaestro data list, vaestro data show"""
 
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,7 +14,7 @@ from vaestro.data.recognise import guess_source
 from vaestro.data.source import listing as known
 from vaestro.data.source import load_data
 from vaestro.data.writing import require_writable, write_samples
-from vaestro.experiments.generic import recipe_for
+from vaestro.experiments.default_recipe import recipe_for
 from vaestro.experiments.recipe import Recipe, apply, built_in, read_recipe
 from vaestro.foundation.samples import Domain
 
@@ -66,7 +67,7 @@ def show(
         require_writable(out, data.spec)
         chosen = np.linspace(0, len(data.values) - 1, SHOWN[data.spec.domain])
         write_samples(out, data.natural(np.unique(chosen.astype(int))), data.spec)
-    record = describe(data) | {"train": _command(name, data)}
+    record = describe(data) | {"train": _command(name, data, set_ or [])}
     finish(record, _prose(record), json)
 
 
@@ -80,14 +81,19 @@ def _recipe(name: str) -> Recipe:
     return Recipe.parse({"data": guess_source(Path(name)).plain()})
 
 
-def _command(name: str, data: DataSet) -> str:
-    """The command that trains on what was shown."""
+def _command(name: str, data: DataSet, edits: list[str]) -> str:
+    """The command that trains on what was shown, as a shell takes it."""
+    words = ["vaestro", "train"]
     if name in built_in() or name.endswith((".yaml", ".yml")):
-        return f"vaestro train {name}"
-    chosen = f"--data {name}" if Path(name).exists() else f"--set data={name}"
+        words += [name]
+    elif Path(name).exists():
+        words += [recipe_for(data), "--data", name]
+    else:
+        words += [recipe_for(data), "--set", f"data={name}"]
     alone = data.groups is not None and len(np.unique(data.groups)) == 1
-    divided = " --set split.whole_groups=false" if alone else ""
-    return f"vaestro train {recipe_for(data)} {chosen}{divided}"
+    for edit in [*edits, *(["split.whole_groups=false"] if alone else [])]:
+        words += ["--set", edit]
+    return shlex.join(words)
 
 
 def _prose(record: dict[str, Any]) -> str:

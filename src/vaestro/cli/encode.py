@@ -31,11 +31,13 @@ def encode(
     encoded = loaded.encode(
         split, None if data is None else read_samples(data, loaded.spec, loaded.recipe.data)
     )
-    arrays: dict[str, Any] = {
-        name: value.numpy()
-        for name, value in encoded._asdict().items()
-        if value is not None and name != "covariates"
+    tensors = {
+        "mean": encoded.mean,
+        "log_variance": encoded.log_variance,
+        "kl": encoded.kl,
+        "labels": encoded.labels,
     }
+    arrays: dict[str, Any] = {n: t.numpy() for n, t in tensors.items() if t is not None}
     if data is None:
         arrays |= {f"covariate_{name}": c for name, c in loaded.covariates(split).items()}
     if loaded.spec.label_names is not None:

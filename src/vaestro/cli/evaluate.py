@@ -11,7 +11,7 @@ from vaestro.evaluation.settings import SECTIONS
 from vaestro.experiments.run import load
 from vaestro.foundation.errors import RecipeError
 from vaestro.reports.conditioning import ignored
-from vaestro.reports.printed import printed
+from vaestro.reports.evaluation_text import printed
 
 NOT_NEGATIVE = validators.Number(gte=0)
 
@@ -63,7 +63,9 @@ def evaluate(
         )
     loaded = load(run)
     x = None if data is None else read_samples(data, loaded.spec, loaded.recipe.data)
-    record = loaded.evaluate(split, x, samples, seed, conditioning, wanted, ais, sources)
+    record = loaded.evaluate(
+        split, x, samples, seed, conditioning, sections=wanted, ais=ais, sources=sources
+    )
     loaded.keep_evaluation(record)
     finish(record, "\n".join([printed(record), *ignored(record, loaded.recipe.plain())]), json)
 

@@ -16,7 +16,8 @@ def fit_prior(
     /,
     *,
     kind: Annotated[
-        str, Parameter(help="gaussian, mixture, flow, two-stage, or best: all of them, compared.")
+        str,
+        Parameter(help="gaussian, mixture, flow, maf, two-stage, or best: all of them, compared."),
     ] = "best",
     seed: Annotated[int, Parameter(help="The same seed gives the same prior.")] = 0,
     set_: Annotated[

@@ -9,7 +9,6 @@ from vaestro.cli.output import AT_LEAST_ONE, Json, Out, finish, require_parent
 from vaestro.data.writing import write_rows
 from vaestro.experiments.run import load
 from vaestro.foundation.errors import DataError
-from vaestro.foundation.samples import Given
 from vaestro.generation.traversals import interpolate as walk
 
 
@@ -39,7 +38,7 @@ def interpolate(
             f"--n {n} needs {2 * n} samples and the {split} split has {len(means)}; "
             f"give at most --n {len(means) // 2}"
         )
-    told = Given(held.labels, held.covariates).part(slice(n))
+    told = held.given.part(slice(n))
     samples = walk(loaded.vae, means[:n], means[n : 2 * n], steps, told)
     write_rows(out, samples.numpy(), loaded.spec)
     record = {"run": str(run), "out": str(out), "n": n, "steps": steps}

@@ -1,9 +1,13 @@
 """`vaestro`: commands are loaded only when called, so `vaestro --help` loads no torch."""
 
+import signal
 import sys
+from typing import TYPE_CHECKING
 
-from cyclopts import App, CycloptsError
+if TYPE_CHECKING:
+    from cyclopts import App
 
+FIELD = ", and fields of a recipe are given as --set FIELD=VALUE"
 COMMANDS = {
     "train": "vaestro.cli.train:train",
     "forecast": "vaestro.cli.forecast:forecast",
@@ -50,12 +54,15 @@ HELP = {
 }
 
 
-def build() -> App:
+def build() -> "App":
     """The application with every command registered by name."""
+    from cyclopts import App
+
     app = App(
         name="vaestro",
         help="Train variational autoencoders that do not silently die.",
         version=_version,
+        suppress_keyboard_interrupt=False,  # it would end without a word
     )
     for name, target in COMMANDS.items():
         app.command(target, name=name, help=HELP[name])
@@ -73,9 +80,8 @@ def main(arguments: list[str] | None = None) -> None:
         code = build()(
             arguments, exit_on_error=False, print_error=False, result_action="return_value"
         )
-    except CycloptsError as fault:
-        _fail(str(fault), 2)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt:  # also while the libraries are still being imported
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one would only break the exit
         _fail("interrupted", 1)
     except BrokenPipeError:
         sys.exit(1)
@@ -86,8 +92,13 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _fail_known(fault: Exception) -> None:
     """One line for a known fault; an unknown one is ours and keeps its traceback."""
+    from cyclopts import CycloptsError, UnknownOptionError
+
     from vaestro.foundation.errors import UserError, VaestroError
 
+    if isinstance(fault, CycloptsError):
+        field = FIELD if isinstance(fault, UnknownOptionError) else ""
+        _fail(f"{str(fault).rstrip('., ')}; --help tells what is legal{field}", 2)
     if isinstance(fault, UserError):
         _fail(str(fault), 2)
     if isinstance(fault, (VaestroError, OSError, MemoryError)):

@@ -9,7 +9,7 @@ from vaestro.cli.output import finish
 from vaestro.cli.population_progress import TerminalPopulation
 from vaestro.experiments.population import population as training
 from vaestro.experiments.population.variations import Edits, crossed, listed
-from vaestro.experiments.wanted import chosen
+from vaestro.experiments.requested_recipe import chosen
 from vaestro.foundation.errors import RecipeError, RunFolderError
 from vaestro.runs.folder import next_free
 
@@ -22,7 +22,8 @@ Vary = Annotated[
     Parameter(
         name="--vary",
         negative="",
-        help="Train a member for each value: --vary objective.beta=1,2,4. Repeatable: crossed.",
+        help="Train a member for each value: --vary training.learning_rate=1e-4,1e-3. "
+        "Repeatable: crossed.",
     ),
 ]
 Seeds = Annotated[int | None, Parameter(help="Train every member with so many seeds, from 0 up.")]
@@ -33,13 +34,27 @@ Width = Annotated[
 ]
 
 
+FIGURES = ("data term", "prior term", "live dimensions")
+"""What the table tells of each member beside its verdict."""
+
+
 class Members(NamedTuple):
     """What the command line says of the members."""
 
-    vary: tuple[str, ...]
-    seeds: int | None
-    file: Path | None
-    width: int | None
+    vary: tuple[str, ...] = ()
+    seeds: int | None = None
+    file: Path | None = None
+    width: int | None = None
+
+    @property
+    def any(self) -> bool:
+        """Whether a population is asked for. Raises RecipeError for a width alone."""
+        asked = bool(self.vary) or self.seeds is not None or self.file is not None
+        if self.width is not None and not asked:
+            raise RecipeError(
+                "--width is of a population; give --vary, --seeds or --population too"
+            )
+        return asked
 
     def edits(self) -> list[Edits]:
         """The edits of each. Raises RecipeError in one line."""
@@ -68,7 +83,7 @@ def train_population(
         if resume:
             if run is None:
                 raise RunFolderError("--resume needs --run: the folder to go on with")
-            if recipe or assignments or data or members != Members((), None, None, None):
+            if recipe or assignments or data or members != Members():
                 raise RecipeError(
                     "a resumed population has its recipe and members; give --resume --run alone"
                 )
@@ -79,6 +94,6 @@ def train_population(
             summary = training.start(asked, members.edits(), root, display, members.width)
     finally:
         display.close()
-    display.table(summary)
+    display.table(summary, FIGURES)
     finish(summary, f"{summary['sentence']}\nmembers: {summary['run']}/members", json)
     return 0 if summary["status"] == "finished" else 1

@@ -9,7 +9,7 @@ from rich.progress import Progress, TaskID
 from rich.table import Table
 
 from vaestro.cli.step_bar import LINE_SECONDS, REFRESH_SECONDS, bar_with_figures
-from vaestro.experiments.assemble import Assembly
+from vaestro.experiments.population.family import Parts
 
 SHOWN = 40
 """So many members are listed at the end; the JSON output has all."""
@@ -77,14 +77,13 @@ class TerminalPopulation:
             self.progress.stop()
             self.progress = None
 
-    def table(self, summary: dict[str, Any]) -> None:
-        """The members, a line each."""
-        shown = Table("member", "set", "data term", "prior term", "live", "verdict", box=None)
+    def table(self, summary: dict[str, Any], figures: tuple[str, ...]) -> None:
+        """The members, a line each, with these figures of their rows."""
+        shown = Table("member", "set", *figures, "verdict", box=None)
         for row in summary["members"][:SHOWN]:
-            figures = [_number(row.get(name)) for name in ("data_term", "prior_term")]
-            live, word = row.get("live_dimensions"), row.get("verdict", row["status"])
-            live = "" if live is None else str(live)
-            shown.add_row(f"{row['number']:03d}", " ".join(row["set"]), *figures, live, word)
+            told = [_number(row.get(name.replace(" ", "_"))) for name in figures]
+            word = row.get("verdict") or row["status"]
+            shown.add_row(f"{row['number']:03d}", " ".join(row["set"]), *told, word)
         self.console.print(shown)
         if len(summary["members"]) > SHOWN:
             self.say(f"... and {len(summary['members']) - SHOWN} more; --json lists all")
@@ -96,7 +95,7 @@ class TerminalMember:
     def __init__(self, population: TerminalPopulation, number: int) -> None:
         self.population, self.number = population, number
 
-    def started(self, assembly: Assembly, step: int) -> None:
+    def started(self, assembly: Parts, step: int) -> None:
         """The member is about to take its next step."""
         self.population.began(self.number, assembly.horizon.steps, step)
 
@@ -113,4 +112,8 @@ class TerminalMember:
 
 
 def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.2f}"
+    if value is None:
+        return ""
+    if isinstance(value, int):
+        return str(value)
+    return f"{value:.2f}" if abs(value) >= 10 else f"{value:.4g}"

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from vaestro.cli.output import Json, finish
 from vaestro.reports.page import write_report
+from vaestro.runs.folder import RunFolder
 from vaestro.sweeps.folder import SweepFolder
 
 
@@ -13,8 +14,17 @@ def report(run: list[Path], /, *, json: Json = False) -> None:
     finish({"reports": pages}, "\n".join(f"report: {page}" for page in pages), json)
 
 
+def _completed(folder: Path) -> None:
+    """Make what the end of a trial left out; a page needs no torch otherwise."""
+    if (RunFolder(folder).read_summary() or {}).get("brief"):
+        from vaestro.experiments.complete import complete
+
+        complete(folder)
+
+
 def _written(folder: Path) -> Path:
     if not SweepFolder(folder).exists:
+        _completed(folder)
         return write_report(folder)
     # a run's page needs neither a database nor a search
     from vaestro.studies.keeping import holds_study

@@ -7,11 +7,12 @@ from cyclopts import Parameter
 
 from vaestro.cli.output import AT_LEAST_ONE, Json, Out, finish, require_parent
 from vaestro.data.writing import write_samples
-from vaestro.experiments.asked import listener, numbers_asked
+from vaestro.experiments.requested_condition import listener, numbers_asked
 from vaestro.experiments.run import load
 from vaestro.foundation.errors import RecipeError
 from vaestro.generation.diffusion.prior import DiffusionPrior
 from vaestro.generation.priors.fitted import FittedPrior
+from vaestro.generation.priors.kinds import drawn_from
 
 
 def sample(
@@ -38,7 +39,8 @@ def sample(
         Parameter(
             name="--from",
             help="Where latents come from: prior, aggregate (random training samples), or a fitted "
-            "prior: gaussian, mixture, flow, two-stage, diffusion.",
+            "prior: gaussian, mixture, flow, maf, two-stage, diffusion (the best of a population; "
+            "diffusion/003: that member).",
         ),
     ] = "prior",
     steps: Annotated[
@@ -63,9 +65,11 @@ def sample(
         source = _diffused(source, from_, steps, guidance)
     drawn = loaded.sample(n, seed, noise, label, asked, source or "prior")
     write_samples(out, drawn, loaded.spec)
-    record = {"run": str(run), "out": str(out), "n": n, "seed": seed, "from": from_}
+    drawn_by = drawn_from(run, from_)
+    record = {"run": str(run), "out": str(out), "n": n, "seed": seed, "from": drawn_by}
     record |= {"label": label, "covariates": asked}
-    finish(record, f"{n} samples in {out}", json)
+    which = "" if drawn_by == from_ else f", from {drawn_by}"
+    finish(record, f"{n} samples in {out}{which}", json)
 
 
 def _diffused(

@@ -17,6 +17,7 @@ from vaestro.studies.logs import catalogue
 from vaestro.studies.logs.carry import carry_out_log, go_on
 from vaestro.studies.logs.kept import holds_log
 from vaestro.studies.study import carry_out, cells_in
+from vaestro.sweeps.forked import may_fork
 from vaestro.sweeps.sweep import Wanted
 from vaestro.sweeps.worker import LEASE_SECONDS
 
@@ -45,8 +46,9 @@ def study(
     """Carry out an ablation: a grid of settings with seeds, as means with intervals.
 
     NAME is a study that comes with vaestro or a YAML file; without it they are listed. log-000 to
-    log-004 repeat the experiments of five logs and check what they claim. The same command, or
-    `vaestro study --out DIR` alone, goes on with a study that was stopped.
+    log-004 repeat the experiments of five logs and check what they claim: 2 to 9 minutes of one
+    core each with --quick, about an hour each without. The same command, or `vaestro study --out
+    DIR` alone, goes on with a study that was stopped.
     """
     edits = ([f"data.path={quoted(data)}"] if data else []) + (set_ or [])
     if name is None and (quick or seeds or edits):
@@ -62,7 +64,8 @@ def study(
         raise RecipeError(f"--out is missing; give the study's folder: --out studies/{name}")
     display = TerminalSweep()
     try:
-        told = carry_out(asked, out, Wanted(workers, storage, LEASE_SECONDS), display)
+        wanted = Wanted(workers, storage, LEASE_SECONDS, fork=may_fork())
+        told = carry_out(asked, out, wanted, display)
     finally:
         display.close()
     kept = stored_study(out)

@@ -9,6 +9,7 @@ from vaestro.cli.output import AT_LEAST_ONE, Json, finish
 from vaestro.cli.sweep_options import Options
 from vaestro.cli.sweep_progress import TerminalSweep
 from vaestro.foundation.errors import RecipeError
+from vaestro.sweeps.forked import may_fork
 from vaestro.sweeps.sweep import Wanted
 from vaestro.sweeps.sweep import sweep as carried_out
 from vaestro.sweeps.worker import LEASE_SECONDS
@@ -40,6 +41,10 @@ def sweep(
     gpus: Annotated[
         float, Parameter(help="With --ray: the share of a GPU that a worker takes.")
     ] = 0.0,
+    copy_to: Annotated[
+        str | None,
+        Parameter(help="Run folders of trials that have ended are copied to this folder or URL."),
+    ] = None,
     json: Json = False,
 ) -> int:
     """Search recipes: many settings of one recipe, trained as populations, none lost.
@@ -53,7 +58,7 @@ def sweep(
     definition = options.definition(recipe, trials, out)
     display = TerminalSweep()
     try:
-        asked = Wanted(workers, storage, lease_seconds, ray, gpus)
+        asked = Wanted(workers, storage, lease_seconds, ray, gpus, may_fork(), copy_to)
         summary = carried_out(definition, trials, out, asked, display)
     finally:
         display.close()

@@ -8,7 +8,7 @@ from cyclopts import Parameter, validators
 
 from vaestro.cli.output import Assignments
 from vaestro.experiments.recipe import located
-from vaestro.experiments.wanted import chosen
+from vaestro.experiments.requested_recipe import chosen
 from vaestro.sweeps.definition import BATCH, Definition, Search, watched
 from vaestro.sweeps.earlier import earlier_of
 from vaestro.sweeps.folder import SweepFolder
@@ -18,6 +18,9 @@ from vaestro.sweeps.space import space_of
 
 AT_ONCE = validators.Number(gte=1, lte=256)
 """So many members may be trained at once: each holds files open."""
+
+LEARNING = ("tpe", "gp", "nsga2")
+"""Searches whose questions depend on earlier answers."""
 
 ASKS = 8
 """A search that learns asks at least so often when it is not said how much at once."""
@@ -103,6 +106,14 @@ class Options:
             help="Train none that is forecast to collapse.",
         ),
     ] = True
+    default: Annotated[
+        bool,
+        Parameter(
+            name="--default",
+            negative="--no-default",
+            help="The recipe as it is is the first trial, where the space holds it.",
+        ),
+    ] = True
     data: Annotated[
         Path | None,
         Parameter(name="--data", help="A file or folder of yours in place of the recipe's data."),
@@ -123,9 +134,11 @@ class Options:
         earlier = earlier_of(self.warm_start, space, goal) if self.warm_start else []
         if stored is not None:
             search, batch = self.search or stored.search, self.batch or stored.batch
+            growing = stored.growing and self.batch is None
         else:
             search = self.search or ("grid" if space.finite and trials is None else "tpe")
             batch = self.batch or _batch(search, trials)
+            growing = self.batch is None and search in LEARNING
         recipe_asked = located(watched(chosen(recipe, self.data, self.set_)))
         return Definition.parse(
             {
@@ -138,6 +151,8 @@ class Options:
                 "width": self.width,
                 "screen": self.screen,
                 "halving": None if self.halving is None else {"eta": self.halving},
+                "default": self.default,
+                "growing": growing,
                 "earlier": [one.plain() for one in earlier],
             }
         )
@@ -156,6 +171,6 @@ def _stored(root: Path) -> Definition | None:
 
 def _batch(search: str, trials: int | None) -> int:
     """So many at once that later questions know earlier answers, where the search learns."""
-    if trials is None or search in ("grid", "random", "sobol"):
+    if trials is None or search not in LEARNING:
         return BATCH
     return max(1, min(BATCH, trials // ASKS))

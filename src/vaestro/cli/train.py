@@ -21,8 +21,8 @@ from vaestro.experiments import train as training
 from vaestro.experiments.circumstances import Circumstances
 from vaestro.experiments.population.folder import PopulationFolder
 from vaestro.experiments.recipe import Recipe, apply, read_recipe
-from vaestro.experiments.wanted import chosen, edits
-from vaestro.experiments.watch import Bystander, Display
+from vaestro.experiments.requested_recipe import chosen, edits
+from vaestro.experiments.watch import Display, Quiet
 from vaestro.foundation.errors import RecipeError, RunFolderError
 from vaestro.reports.page import write_report
 from vaestro.runs.folder import RunFolder, next_free
@@ -54,12 +54,10 @@ def train(
     members/ of --run.
     """
     ranks = found()
-    if vary or seeds is not None or population is not None or _holds_population(run, resume):
+    members = Members(tuple(vary or ()), seeds, population, width)
+    if _holds_population(run, resume) or members.any:
         _require_one_process(ranks)
-        members = Members(tuple(vary or ()), seeds, population, width)
         return train_population(recipe, members, run, data, resume, set_ or [], json)
-    if width is not None:
-        raise RecipeError("--width is of a population; give --vary, --seeds or --population too")
     with joined(ranks):
         if resume:
             return _resumed(_required(run), recipe, edits(data, set_), ranks, json)
@@ -91,7 +89,7 @@ def _resumed(
 def _shown(ranks: Ranks) -> Iterator[Display]:
     """The display of this process; the first one's is the terminal."""
     if not ranks.first:
-        yield Bystander()
+        yield Quiet()
         return
     display = TerminalDisplay()
     try:

@@ -8,7 +8,7 @@ from cyclopts import Parameter
 from vaestro.cli.output import Json, Out, finish, require_parent
 from vaestro.data.writing import require_writable, write_rows
 from vaestro.experiments.run import Run, load
-from vaestro.experiments.walked import Walked, walked
+from vaestro.experiments.traversal import Walked, walked
 from vaestro.generation.meanings import Meaning
 
 STEPS, SLIDER_STEPS = 7, 25

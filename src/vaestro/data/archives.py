@@ -107,6 +107,11 @@ def _sample_keys(held: Archive, aside: tuple[str, ...]) -> list[str]:
     found = parted(several)
     if len(found) == 1:
         return found[0]
+    if not several:
+        raise DataError(
+            f"{held.path} holds no array of samples: numbers of two axes or more, the first of "
+            f"which counts the samples; it holds {_listed(held.names)}"
+        )
     known = _listed([f"{name} {shape}" for name, shape in several.items()])
     raise DataError(
         f"{held.path} holds the arrays {_listed(held.names)}; say which with --set data.key=NAME "

@@ -93,7 +93,7 @@ def load_arrays(config: ArraysConfig) -> DataSet:
 def read_content(config: ArraysConfig) -> Content:
     """What `config` names in its file, as stored there: not yet checked for being data."""
     path = Path(config.path)
-    ending = Path(path.name.removesuffix(".gz")).suffix
+    ending = Path(path.name.lower().removesuffix(".gz")).suffix
     kind = ".h5" if ending == ".hdf5" else ending
     if kind not in MEANINGLESS:
         raise DataError(

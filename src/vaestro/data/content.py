@@ -13,6 +13,7 @@ from vaestro.data.dataset import DataSet, checked, require_samples
 from vaestro.data.labels import as_labels
 from vaestro.data.layout import NEW_AXIS, Layout, arranged, channel_axis
 from vaestro.data.mapped import changed
+from vaestro.data.rounding import rounding_note
 from vaestro.data.rows import Rows
 from vaestro.data.storage import AskedKind, stored
 from vaestro.foundation.errors import DataError
@@ -44,7 +45,8 @@ def data_set_of(name: str, content: Content, kind: AskedKind, layout: Layout) ->
     require_samples(name, values, least=1)
     shape = tuple(values.shape)
     channel = channel_axis(name, shape, layout)
-    kept = stored(name, changed(values, partial(arranged, channel=channel)), kind)
+    natural = changed(values, partial(arranged, channel=channel))
+    kept = stored(name, natural, kind)
     labels = None if content.labels is None else as_labels(name, content.labels)
     named = content.names is not None and len(content.names) == kept.values.shape[1]
     return checked(
@@ -59,7 +61,11 @@ def data_set_of(name: str, content: Content, kind: AskedKind, layout: Layout) ->
         official_test=content.official_test,
         official_validation=content.official_validation,
         names=content.names if named else None,
-        notes=(*content.notes, *(_guess(shape, channel) if layout == "auto" else ())),
+        notes=(
+            *content.notes,
+            *(_guess(shape, channel) if layout == "auto" else ()),
+            *(rounding_note(natural, content.names) if kept.values.dtype == np.float32 else ()),
+        ),
     )
 
 

@@ -10,8 +10,7 @@ from vaestro.data.cache import FOLDER_VARIABLE, cache_folder
 from vaestro.data.downloads import DOWNLOADS, Download, RemoteFile
 from vaestro.data.folder_files import is_shown
 from vaestro.data.transfer import UnreachableError, transfer
-from vaestro.foundation.config import nearest
-from vaestro.foundation.errors import DataError, StorageError, one_line
+from vaestro.foundation.errors import DataError, StorageError, nearest, one_line
 from vaestro.foundation.files import new_directory
 
 PART_ENDING = ".part"

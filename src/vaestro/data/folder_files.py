@@ -7,11 +7,19 @@ import numpy as np
 
 
 def folder_files(folder: Path) -> Iterator[str]:
-    """Every file below `folder` that is shown, by its path from there with "/", in no order."""
+    """Every file below `folder` that is shown, by its path from there with "/", in no order.
+
+    A link to nothing is one of them: who reads it says so, and no sample is missing unsaid.
+    """
     for path in folder.rglob("*"):
         name = path.relative_to(folder).as_posix()
-        if is_shown(name) and path.is_file():
+        if is_shown(name) and (path.is_file() or is_broken_link(path)):
             yield name
+
+
+def is_broken_link(path: Path) -> bool:
+    """Whether `path` is a link to what does not exist."""
+    return path.is_symlink() and not path.exists()
 
 
 def is_shown(name: str) -> bool:

@@ -15,13 +15,13 @@ ONE_ARRAY = "one array, tensor, DataFrame or data set of equal samples is needed
 LINES = "streamlines of several lengths are data of kind streamlines: give a recipe for those"
 
 
-def as_array(values: Any, name: str, needed: str = "numbers") -> np.ndarray:
-    """One array of `needed`. Raises DataError for ragged, textual or otherwise unfit values."""
+def as_array(values: Any, name: str) -> np.ndarray:
+    """One array of numbers. Raises DataError for ragged, textual or otherwise unfit values."""
     array = plain_array(values, name)
     if array.dtype.kind == "O" and hasattr(values, "columns"):
         return _columns_joined(values, name)
     if array.dtype.kind not in "fiub":
-        raise DataError(f"{name}: the array holds {array.dtype}; {needed} are needed")
+        raise DataError(f"{name}: the array holds {array.dtype}; numbers are needed")
     return array
 
 
@@ -29,6 +29,11 @@ def plain_array(values: Any, name: str) -> np.ndarray:
     """One array of whatever `values` hold. Raises DataError for ragged ones."""
     if isinstance(values, tuple):
         raise DataError(f"{name}: a tuple was given; {ONE_ARRAY}, and labels apart: labels=...")
+    if isinstance(values, Mapping):  # also an opened .npz
+        raise DataError(
+            f"{name}: a mapping of {', '.join(map(str, values)) or 'nothing'} was given; "
+            f"{ONE_ARRAY}: take one of them"
+        )
     try:
         return np.asarray(_plain(values))
     except (TypeError, ValueError, RuntimeError) as fault:
@@ -69,7 +74,7 @@ def is_data_set(values: Any) -> bool:
     whole = ("__array__", "to_numpy", "toarray")
     return (
         by_number
-        and not isinstance(values, (list, tuple, Tensor))
+        and not isinstance(values, (list, tuple, Tensor, Mapping))
         and not any(hasattr(values, how) for how in whole)
     )
 

@@ -16,6 +16,8 @@ from vaestro.data.opening import opened
 from vaestro.foundation.errors import DataError, one_line
 
 MEMBER = ".npy"
+MOST_TOLD = 200
+"""So much of a library's message is told: some quote the bytes of the file."""
 RECORDS = np.dtype(object)
 """Stands for records with names beyond Latin-1, which are no numbers."""
 
@@ -83,9 +85,8 @@ def faults_named(path: Path, kind: str) -> Iterator[None]:
     except DataError:
         raise
     except Exception as fault:
-        raise DataError(
-            f"{path} cannot be read as {kind}: {one_line(str(fault)) or type(fault).__name__}"
-        ) from None
+        told = one_line(str(fault))[:MOST_TOLD] or type(fault).__name__
+        raise DataError(f"{path} cannot be read as {kind}: {told}") from None
 
 
 def _array(file: IO[bytes]) -> np.ndarray:

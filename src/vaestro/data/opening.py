@@ -37,6 +37,10 @@ def _handle(path: Path) -> BinaryIO:
     try:
         return path.open("rb")
     except FileNotFoundError:
+        if path.is_symlink():
+            raise DataError(
+                f"{path} is a link to {path.readlink()}, which does not exist; mend or remove it"
+            ) from None
         raise DataError(f"there is no file {path}; check the path") from None
     except OSError as fault:
         raise DataError(f"{path} cannot be read: {fault.strerror or fault}") from None

@@ -35,13 +35,19 @@ def read_parquet(path: Path, wanted: Wanted) -> Content:
         file = parquet.ParquetFile(BytesIO(raw))
         names = [str(name) for name in file.schema_arrow.names]
         columns = roles(path, names, wanted)
+        doubled = next((n for n in names if names.count(n) > 1), None)
+        if doubled is not None:
+            raise DataError(
+                f"{path} has {names.count(doubled)} columns called {doubled!r}; rename them"
+            )
         index = [names[i] for i in columns.values if names[i].startswith(INDEX)]
         if index:
             raise DataError(
                 f"{path}: column {index[0]} holds the row names of a DataFrame; write the table "
                 "with index=False, or name the value columns in data.columns"
             )
-        picked = sorted({*columns.values, *columns.covariates, columns.labels or 0})
+        labels = () if columns.labels is None else (columns.labels,)
+        picked = sorted({*columns.values, *columns.covariates, *labels})
         table = file.read(columns=[names[i] for i in picked])
     numbers = [_numbers(path, names[i], table) for i in columns.values]
     return Content(

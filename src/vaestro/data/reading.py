@@ -3,7 +3,9 @@
 Shape letters: N samples, * the sample's axes.
 """
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +17,7 @@ from vaestro.data.layout import framed_as
 from vaestro.data.recognise import guess_source
 from vaestro.data.source import Source, load_data
 from vaestro.data.storage import natural_of
+from vaestro.data.streamlines.streamlines import StreamlinesConfig, natural_lines
 from vaestro.foundation.errors import DataError
 from vaestro.foundation.samples import SampleSpec
 
@@ -28,28 +31,39 @@ def read_samples(path: Path, spec: SampleSpec, source: Source | None = None) -> 
     """
     guessed = guess_source(path)
     if isinstance(guessed, (ArraysConfig, IdxConfig)):
-        return _from_array(path, _plain(path, guessed, source), spec)
-    data = load_data(_alike(guessed, source))
-    x = data.natural(slice(None))
-    _require_shape(path, x, spec)
+        return natural_samples(str(path), _plain(path, guessed), spec)
+    alike = _alike(guessed, source)
+    if isinstance(alike, StreamlinesConfig):  # those of a labelled run need no labels themselves
+        x = natural_lines(alike, path).values
+    else:
+        x = load_data(alike).natural(slice(None))
+    _require_shape(str(path), x, spec)
     return x
 
 
-def _plain(path: Path, guessed: ArraysConfig | IdxConfig, source: Source | None) -> np.ndarray:
+def natural_samples(name: str, values: Any, spec: SampleSpec, any_real: bool = False) -> np.ndarray:
+    """Natural samples (N, *) of an array, tensor, DataFrame or list, float32: another layout of the
+    axes is put in order, and bytes are read as those of the training data were.
+
+    With `any_real`, fractions may lie outside the training data's kind of values: new rows through
+    a scaler that was fitted on others do. Raises DataError for what `read_samples` does.
+    """
+    x = framed_as(as_array(values, name), spec.shape)
+    if any_real and x.dtype.kind == "f":
+        spec = replace(spec, values="real")
+    _require_shape(name, x, spec)
+    require_samples(name, x, least=1)
+    require_finite(name, x)
+    return natural_of(name, x, spec)
+
+
+def _plain(path: Path, guessed: ArraysConfig | IdxConfig) -> np.ndarray:
     """The array in a file that holds one, as it is stored there."""
     if path.is_dir():
         raise DataError(f"{path} is a folder and a file is needed")
     if isinstance(guessed, IdxConfig):
         return read_idx(path)
     return as_array(read_content(ArraysConfig(path=str(path), memory="resident")).values, path.name)
-
-
-def _from_array(path: Path, array: np.ndarray, spec: SampleSpec) -> np.ndarray:
-    x = framed_as(array, spec.shape)
-    _require_shape(path, x, spec)
-    require_samples(path.name, x, least=1)
-    require_finite(path.name, x)
-    return natural_of(path.name, x, spec)
 
 
 def _alike(guessed: Source, source: Source | None) -> Source:
@@ -59,8 +73,9 @@ def _alike(guessed: Source, source: Source | None) -> Source:
     return source.model_copy(update={"path": getattr(guessed, "path", None)})
 
 
-def _require_shape(path: Path, x: np.ndarray, spec: SampleSpec) -> None:
+def _require_shape(name: str, x: np.ndarray, spec: SampleSpec) -> None:
     if x.shape[1:] != spec.shape:
         raise DataError(
-            f"{path} holds samples of shape {x.shape[1:]} and the run was trained on {spec.shape}"
+            f"{name}: samples of shape {x.shape[1:]} and the run was trained on {spec.shape}; "
+            f"give an array (samples, {', '.join(map(str, spec.shape))})"
         )

@@ -21,9 +21,9 @@ class Samples:
     """M chosen samples of the N in a store. Every split shares the same store.
 
     index: (M,) the numbers of the chosen ones; labels: (N,) or None; covariates: (N, V), those that
-    a model is told, or None; transform: natural units to
-    model space, or None where the store holds what the model sees; truth: the store of natural
-    samples where `store` holds transformed ones; augmentation: applied in training alone.
+    a model is told, or None; transform: natural units to model space, or None where the store holds
+    what the model sees; truth: the store of natural samples where `store` holds transformed ones;
+    augmentation: applied in training alone.
     """
 
     store: Store

@@ -14,8 +14,8 @@ from vaestro.data.images.matrix import is_matrix
 from vaestro.data.images.norb import NorbConfig, is_norb_folder, load_norb
 from vaestro.data.images.pictures import (
     PicturesConfig,
+    is_picture_file,
     is_picture_folder,
-    is_picture_zip,
     load_pictures,
 )
 from vaestro.data.images.sprites import SpritesConfig, load_sprites
@@ -59,7 +59,7 @@ class Entry(NamedTuple):
 
 
 def _is_array(path: Path) -> bool:
-    return path.is_file() and path.name.removesuffix(".gz").endswith(ENDINGS)
+    return path.is_file() and path.name.lower().removesuffix(".gz").endswith(ENDINGS)
 
 
 def _is_norb(path: Path) -> bool:
@@ -67,7 +67,7 @@ def _is_norb(path: Path) -> bool:
 
 
 def _is_picture_set(path: Path) -> bool:
-    return is_picture_folder(path) or is_picture_zip(path)
+    return is_picture_folder(path) or is_picture_file(path)
 
 
 SOURCES = (

@@ -16,6 +16,7 @@ from vaestro.data.opening import read_bytes
 from vaestro.foundation.errors import DataError
 
 NO_TABLE = "is no table of numbers with a header line"
+MARKS = "commas part columns, a point the decimals"
 LEAVE_OUT = "fill it in or leave the row out"
 
 
@@ -51,8 +52,8 @@ class _Body:
             self._require_width(cells, reader.line_num)
             try:
                 picked = cells if plain else [cells[i] for i in self.columns.values]
-                self.values.extend(map(float, picked))
-                self.covariates.extend(float(cells[i]) for i in self.columns.covariates)
+                self.values.extend(map(_number, picked))
+                self.covariates.extend(_number(cells[i]) for i in self.columns.covariates)
             except ValueError:
                 raise self._no_number(cells, reader.line_num) from None
             if self.columns.labels is not None:
@@ -84,11 +85,11 @@ class _Body:
         if not self.lines:
             raise DataError(
                 f"{self.path}: the header names {len(self.names)} columns and the rows have "
-                f"{len(cells)}"
+                f"{len(cells)}; {MARKS}, and the first line is the header"
             )
         raise DataError(
             f"{self.path} {NO_TABLE}: line {line} has {len(cells)} cells and the header names "
-            f"{len(self.names)} columns"
+            f"{len(self.names)} columns; repair the line or leave it out"
         )
 
     def _no_number(self, cells: list[str], line: int) -> DataError:
@@ -103,7 +104,7 @@ class _Body:
         what = f"could not convert string {cell!r} to a number" if cell else "the cell is empty"
         return DataError(
             f"{self.path} {NO_TABLE}: line {line}, column {name}: {what}; {LEAVE_OUT}, or name "
-            "the columns of numbers in data.columns (commas part columns, a point the decimals)"
+            f"the columns of numbers in data.columns ({MARKS})"
         )
 
     def _missing(self, name: str, line: int, cell: str) -> DataError:
@@ -141,7 +142,10 @@ def _text(path: Path) -> str:
     try:
         return read_bytes(path).decode("utf-8-sig")  # spreadsheets put a mark before the header
     except UnicodeDecodeError as fault:
-        raise DataError(f"{path} {NO_TABLE}: {fault}") from None
+        raise DataError(
+            f"{path} {NO_TABLE}: byte {fault.start} ({fault.object[fault.start]:#04x}) is no text "
+            "in UTF-8; save the table as UTF-8"
+        ) from None
 
 
 def _header(path: Path, cells: list[str]) -> list[str]:
@@ -164,9 +168,17 @@ def _header(path: Path, cells: list[str]) -> list[str]:
     return names
 
 
+def _number(text: str) -> float:
+    """What a cell says. Python reads 1_2 as 12; in a table that is a name, of a well or a sample.
+    Raises ValueError for text."""
+    if "_" in text:
+        raise ValueError(text)
+    return float(text)
+
+
 def _is_number(text: str) -> bool:
     try:
-        float(text)
+        _number(text)
     except ValueError:
         return False
     return True

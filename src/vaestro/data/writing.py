@@ -26,6 +26,8 @@ FIELDS: dict[Domain, tuple[str, ...]] = {
     "streamline": (".trk", ".tck", ".trx"),
     "volume": (".mrc", ".map", ".nii", ".nii.gz"),
 }
+PAIRS, DRAWN_PAIRS = 16, 8
+"""Pairs in a row, of pictures and of samples that are drawn as pictures."""
 MOST_TILES = 64
 
 
@@ -44,15 +46,13 @@ def write_samples(path: Path, samples: np.ndarray, spec: SampleSpec) -> None:
         _write(path, samples, spec, {"samples": samples})
 
 
-def write_pairs(
-    path: Path, originals: np.ndarray, copies: np.ndarray, spec: SampleSpec, columns: int = 16
-) -> None:
+def write_pairs(path: Path, originals: np.ndarray, copies: np.ndarray, spec: SampleSpec) -> None:
     """Write originals and reconstructions (N, *): .png with each original above its copy, .npz with
     `original` and `reconstruction`, else each original followed by its copy."""
     require_writable(path, spec)
     _require_some(path, originals)
     if path.suffix == ".png":
-        width = min(columns if is_picture(spec.shape) else 8, len(originals))
+        width = min(PAIRS if is_picture(spec.shape) else DRAWN_PAIRS, len(originals))
         blank = -len(originals) % width
         pad = np.ones((blank, *originals.shape[1:]), originals.dtype)
         if not is_picture(spec.shape):

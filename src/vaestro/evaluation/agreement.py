@@ -1,9 +1,9 @@
 """How well what was said agrees with what is so. Shape letters: N samples, Q values."""
 
-import math
-
 import torch
 from torch import Tensor
+
+from vaestro.foundation.plain import finite
 
 
 def share(right: Tensor) -> float:
@@ -13,7 +13,7 @@ def share(right: Tensor) -> float:
 
 def mean_square(error: Tensor) -> float | None:
     """The mean of squared errors (N,); None where it is not finite."""
-    return _finite(float(error.double().square().mean()))
+    return finite(float(error.double().square().mean()))
 
 
 def r_squared(true: Tensor, said: Tensor) -> float | None:
@@ -24,7 +24,7 @@ def r_squared(true: Tensor, said: Tensor) -> float | None:
     total = float((true.double() - true.double().mean()).square().sum())
     if not total > 0:
         return None
-    return _finite(1 - float((true.double() - said.double()).square().sum()) / total)
+    return finite(1 - float((true.double() - said.double()).square().sum()) / total)
 
 
 def monotone(one: Tensor, other: Tensor) -> float | None:
@@ -40,7 +40,3 @@ def _ranks(values: Tensor) -> Tensor:
     """The rank of each of (Q,), equal ones sharing their mean; by comparing all with all."""
     below = (values[:, None] > values).double().sum(1)
     return below + 0.5 * (values[:, None] == values).double().sum(1)
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None

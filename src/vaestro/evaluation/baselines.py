@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vaestro.evaluation.beside import Beside
+from vaestro.evaluation.judge_data import Seen, rows_for
 from vaestro.evaluation.linear import Linear, linear_code
-from vaestro.evaluation.witnesses import Seen, rows_for
+from vaestro.evaluation.references import References
 from vaestro.health.baselines import best_constant, dropped_nats, mean_data_term
 from vaestro.metrics.copying import nearest
 from vaestro.models.vae import VAE
@@ -21,7 +21,7 @@ MOST_LOOKED_UP = 2000
 """Samples whose nearest training sample is looked for."""
 
 
-def baselines(vae: VAE, beside: Beside, learn: Seen, held: Seen) -> dict[str, Any]:
+def baselines(vae: VAE, references: References, learn: Seen, held: Seen) -> dict[str, Any]:
     """{"constant": {"mse", "nll"}, "linear": {"mse", "nll"}, "nearest": {"mse"}, "n", "trained_on"}
     on held-out samples, learned from training samples; nats in natural units.
 
@@ -37,7 +37,7 @@ def baselines(vae: VAE, beside: Beside, learn: Seen, held: Seen) -> dict[str, An
     return {
         "constant": {
             "mse": float((truth - x.mean(0)).square().mean()),
-            "nll": _constant_nll(vae, beside),
+            "nll": _constant_nll(vae, references),
         },
         "linear": {
             "mse": None if line is None else float(line.squared_error(truth).mean()),
@@ -56,11 +56,11 @@ def _line_nll(vae: VAE, line: Linear | None, truth: Tensor) -> float | None:
     return -float(line.log_prob(truth).mean())
 
 
-def _constant_nll(vae: VAE, beside: Beside) -> float:
+def _constant_nll(vae: VAE, references: References) -> float:
     """Of held-out samples, or of training samples where those are evaluated."""
-    most = rows_for(beside.spec.elements)
-    learn = [batch.x.cpu() for batch in beside.learn(most)]
-    tried = list((beside.held or beside.learn)(most))
+    most = rows_for(references.spec.elements)
+    learn = [batch.x.cpu() for batch in references.learn(most)]
+    tried = list((references.held or references.learn)(most))
     constant = best_constant(vae.likelihood, lambda: learn, measure(lambda: learn))
     nats = mean_data_term(constant.likelihood, constant.outputs, lambda: [b.x for b in tried])
     with torch.no_grad():

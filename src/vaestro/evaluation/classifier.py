@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from vaestro.evaluation.witnesses import Seen
+from vaestro.evaluation.judge_data import Seen
 from vaestro.foundation.files import new_file, read_json, write_json
 from vaestro.foundation.randomness import Stream, generator
 from vaestro.foundation.samples import SampleSpec

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from vaestro.evaluation.agreement import mean_square, monotone, r_squared, share
 from vaestro.evaluation.judge import evenly
-from vaestro.evaluation.witnesses import Judged, Seen, chosen, judged
+from vaestro.evaluation.judge_data import Judged, Seen, judged
 from vaestro.foundation.randomness import Stream
 from vaestro.foundation.samples import Batch, Given
 from vaestro.generation.sampling import sample
@@ -57,43 +57,43 @@ def conditioning(
     """
     if vae.memory is None and vae.predictor is None:
         return None
-    witnesses = judged(vae, learn, held)
+    judges = judged(vae, learn, held)
     by_label = vae.condition is not None and vae.condition.by_label
     return {
         "of": [*(["labels"] if by_label else []), *vae.told],
-        "labels": _labels(vae, witnesses, seed) if by_label else None,
-        "covariates": {name: _covariate(vae, witnesses, name, seed) for name in vae.told},
+        "labels": _labels(vae, judges, seed) if by_label else None,
+        "covariates": {name: _covariate(vae, judges, name, seed) for name in vae.told},
     }
 
 
-def _labels(vae: VAE, witnesses: Judged, seed: int) -> dict[str, float | int | None]:
-    labels, truth = witnesses.learn.given.label, witnesses.held.given.label
+def _labels(vae: VAE, judges: Judged, seed: int) -> dict[str, float | int | None]:
+    labels, truth = judges.learn.given.label, judges.held.given.label
     assert labels is not None and truth is not None, "a model told labels is given them"
     known = labels.unique()
     one_hot = labels[:, None] == known
-    of_x, of_z = witnesses.of_x.judge(one_hot), witnesses.of_z.judge(one_hot)
+    of_x, of_z = judges.of_x.judge(one_hot), judges.of_z.judge(one_hot)
     each = max(1, min(OF_A_LABEL, OF_LABELS // len(known)))
     rows = torch.cat([_some(torch.nonzero(labels == label)[:, 0], each) for label in known])
-    drawn = _drawn(vae, chosen(witnesses.learn.given, rows), seed)
+    drawn = _drawn(vae, judges.learn.given.part(rows), seed)
     return {
         "sample_accuracy": share(known[of_x(drawn).argmax(1)] == labels[rows]),
         "sample_chance": 1 / len(known),
-        "judge_accuracy": share(known[of_x(witnesses.held.x).argmax(1)] == truth),
-        "latent_leak": share(known[of_z(witnesses.held.z).argmax(1)] == truth),
+        "judge_accuracy": share(known[of_x(judges.held.x).argmax(1)] == truth),
+        "latent_leak": share(known[of_z(judges.held.z).argmax(1)] == truth),
         "chance": int(truth.unique(return_counts=True)[1].max()) / len(truth),
         "samples": len(rows),
     }
 
 
-def _covariate(vae: VAE, witnesses: Judged, name: str, seed: int) -> dict[str, float | int | None]:
+def _covariate(vae: VAE, judges: Judged, name: str, seed: int) -> dict[str, float | int | None]:
     column = vae.told.index(name)
-    values, truth = _column(witnesses.learn, column), _column(witnesses.held, column)
-    of_x, of_z = (view.judge(values[:, None]) for view in (witnesses.of_x, witnesses.of_z))
+    values, truth = _column(judges.learn, column), _column(judges.held, column)
+    of_x, of_z = (view.judge(values[:, None]) for view in (judges.of_x, judges.of_z))
     predicts = vae.predictor is not None and vae.predictor.covariate == name
-    said = witnesses.held.predicted if predicts else None
+    said = judges.held.predicted if predicts else None
     figures: dict[str, float | int | None] = {"covariate_r2": None, "monotone": None, "samples": 0}
     if name in told_to_samples(vae):
-        asked, given = _quantiles(witnesses.learn.given, column)
+        asked, given = _quantiles(judges.learn.given, column)
         measured = of_x(_drawn(vae, given, seed))[:, 0]
         groups = measured.unflatten(0, (-1, OF_A_VALUE)).mean(1)
         figures = {
@@ -103,8 +103,8 @@ def _covariate(vae: VAE, witnesses: Judged, name: str, seed: int) -> dict[str, f
         }
     return {
         **figures,
-        "judge_r2": r_squared(truth, of_x(witnesses.held.x)[:, 0]),
-        "latent_leak_r2": r_squared(truth, of_z(witnesses.held.z)[:, 0]),
+        "judge_r2": r_squared(truth, of_x(judges.held.x)[:, 0]),
+        "latent_leak_r2": r_squared(truth, of_z(judges.held.z)[:, 0]),
         "predictor_r2": None if said is None else r_squared(truth, said),
         "predictor_mse": None if said is None else mean_square(truth - said),
     }
@@ -127,7 +127,7 @@ def _quantiles(given: Given, column: int) -> tuple[Tensor, Given]:
     groups = (part if len(part) else ranked for part in ranked.tensor_split(VALUES))
     rows = torch.cat([_some(part, OF_A_VALUE) for part in groups])
     asked = asked.repeat_interleave(OF_A_VALUE)
-    told = chosen(given, rows)
+    told = given.part(rows)
     assert told.covariates is not None
     columns = told.covariates.clone()
     columns[:, column] = asked.to(columns.dtype)

@@ -9,15 +9,15 @@ import torch
 from vaestro.evaluation.annealed_figures import annealed_figures
 from vaestro.evaluation.averages import averaged, combined
 from vaestro.evaluation.baselines import baselines
-from vaestro.evaluation.beside import Beside
 from vaestro.evaluation.conditioning import conditioning
 from vaestro.evaluation.encode import Encoded, encode_split
+from vaestro.evaluation.judge_data import learned_and_held, rows_for
 from vaestro.evaluation.latent_space import latent_space, quick_figures
 from vaestro.evaluation.likelihood import Likelihoods, likelihoods
 from vaestro.evaluation.reconstruction import Reconstruction, reconstruction
+from vaestro.evaluation.references import References
 from vaestro.evaluation.sample_quality import Sources, sample_quality
 from vaestro.evaluation.settings import Settings
-from vaestro.evaluation.witnesses import learned_and_held, rows_for
 from vaestro.foundation.errors import DataError
 from vaestro.foundation.samples import Batch
 from vaestro.metrics.live import live_dimensions
@@ -32,7 +32,7 @@ def evaluate(
     vae: VAE,
     batches: Batches,
     settings: Settings | None = None,
-    beside: Beside | None = None,
+    references: References | None = None,
     sources: Sources = OWN_PRIOR,
 ) -> dict[str, Any]:
     """The figures of a split, all per sample and in nats unless named otherwise.
@@ -46,8 +46,8 @@ def evaluate(
     `evaluation.conditioning` has it, of a conditional model.
 
     `likelihood`, `latent` and `samples` are sections, null unless settings name them; they and the
-    pictures' figures need what stands `beside` the split. `sources` are the priors that samples
-    are drawn from. Raises DataError for an empty split.
+    pictures' figures need `references`. `sources` are the priors that samples are drawn from.
+    Raises DataError for an empty split.
     """
     settings = settings or Settings()
     training = vae.training
@@ -56,28 +56,28 @@ def evaluate(
         first = next(iter(batches()), None)
         if first is None or len(first.x) == 0:
             raise DataError("the split has no samples; legal splits: those with at least one")
-        return _whole(vae, batches, settings, beside, sources)
+        return _whole(vae, batches, settings, references, sources)
     finally:
         vae.train(training)
 
 
 def _whole(
-    vae: VAE, batches: Batches, settings: Settings, beside: Beside | None, sources: Sources
+    vae: VAE, batches: Batches, settings: Settings, references: References | None, sources: Sources
 ) -> dict[str, Any]:
     encoded = encode_split(vae, batches())
     return {
-        **_quick(vae, batches, encoded, settings, beside),
-        "conditioning": _conditions(vae, settings, beside),
-        **_sections(vae, batches, encoded, settings, beside, sources),
+        **_quick(vae, batches, encoded, settings, references),
+        "conditioning": _conditions(vae, settings, references),
+        **_sections(vae, batches, encoded, settings, references, sources),
         "settings": settings.plain(),
     }
 
 
 def _quick(
-    vae: VAE, batches: Batches, encoded: Encoded, settings: Settings, beside: Beside | None
+    vae: VAE, batches: Batches, encoded: Encoded, settings: Settings, references: References | None
 ) -> dict[str, Any]:
     figures = likelihoods(vae, batches(), settings.samples, settings.seed)
-    copies = reconstruction(vae, batches, None if beside is None else beside.spec)
+    copies = reconstruction(vae, batches, None if references is None else references.spec)
     divergence = encoded.kl.double().mean(0)
     return {
         **_terms(vae, figures, settings.samples),
@@ -121,12 +121,14 @@ def _copies(copies: Reconstruction) -> dict[str, Any]:
     }
 
 
-def _conditions(vae: VAE, settings: Settings, beside: Beside | None) -> dict[str, Any] | None:
-    if beside is None or not settings.conditioning or vae.memory is None:
+def _conditions(
+    vae: VAE, settings: Settings, references: References | None
+) -> dict[str, Any] | None:
+    if references is None or not settings.conditioning or vae.memory is None:
         return None
-    most = rows_for(beside.spec.elements)
-    held = None if beside.held is None else beside.held(most)
-    return conditioning(vae, beside.learn(most), held, settings.seed)
+    most = rows_for(references.spec.elements)
+    held = None if references.held is None else references.held(most)
+    return conditioning(vae, references.learn(most), held, settings.seed)
 
 
 def _sections(
@@ -134,24 +136,24 @@ def _sections(
     batches: Batches,
     encoded: Encoded,
     settings: Settings,
-    beside: Beside | None,
+    references: References | None,
     sources: Sources,
 ) -> dict[str, Any]:
     """The three sections, or None for each that is not asked for or has nothing beside it."""
     found: dict[str, Any] = {"likelihood": None, "latent": None, "samples": None}
     if settings.ais:
         found["likelihood"] = {"ais": annealed_figures(vae, batches(), settings), "baselines": None}
-    if beside is None or not settings.sections:
+    if references is None or not settings.sections:
         return found
-    most, asked = rows_for(beside.spec.elements), settings.sections
+    most, asked = rows_for(references.spec.elements), settings.sections
     with torch.no_grad():
-        tried = None if beside.held is None else beside.held(most)
-        learn, held = learned_and_held(vae, beside.learn(most), tried)
+        tried = None if references.held is None else references.held(most)
+        learn, held = learned_and_held(vae, references.learn(most), tried)
     if "likelihood" in asked:
         before = found["likelihood"] or {"ais": None}
-        found["likelihood"] = {**before, "baselines": baselines(vae, beside, learn, held)}
+        found["likelihood"] = {**before, "baselines": baselines(vae, references, learn, held)}
     if "latent" in asked:
-        found["latent"] = latent_space(vae, encoded, learn, held, beside, settings.seed)
+        found["latent"] = latent_space(vae, encoded, learn, held, references, settings.seed)
     if "samples" in asked:
-        found["samples"] = sample_quality(vae, learn, held, beside, sources, settings.seed)
+        found["samples"] = sample_quality(vae, learn, held, references, sources, settings.seed)
     return found

@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from vaestro.evaluation.beside import Beside
-from vaestro.evaluation.disentangled import disentanglement
+from vaestro.evaluation.classifier_two_sample import told_apart
+from vaestro.evaluation.disentanglement import disentanglement
 from vaestro.evaluation.encode import Encoded
 from vaestro.evaluation.judge import evenly
+from vaestro.evaluation.judge_data import Seen
 from vaestro.evaluation.probes import probes
-from vaestro.evaluation.telling_apart import told_apart
-from vaestro.evaluation.witnesses import Seen
+from vaestro.evaluation.references import References
 from vaestro.foundation.randomness import Stream, generator
 from vaestro.foundation.samples import Given
 from vaestro.metrics.aggregate import dimensions, gaussian_total_correlation, surgery
@@ -47,8 +47,7 @@ def drawn(encoded: Encoded, most: int, seed: int) -> Drawn:
     log_variance = None if encoded.log_variance is None else encoded.log_variance[rows]
     noise = torch.randn(mean.shape, generator=generator(seed, Stream.EVALUATION), dtype=mean.dtype)
     z = mean if log_variance is None else mean + torch.exp(0.5 * log_variance) * noise
-    columns = (None if c is None else c[rows] for c in (encoded.labels, encoded.covariates))
-    return Drawn(mean, log_variance, z, Given(*columns))
+    return Drawn(mean, log_variance, z, encoded.given.part(rows))
 
 
 def most_mixed(latent: int) -> int:
@@ -74,15 +73,15 @@ def quick_figures(vae: VAE, encoded: Encoded, seed: int) -> dict[str, float | No
 
 
 def latent_space(
-    vae: VAE, encoded: Encoded, learn: Seen, held: Seen, beside: Beside, seed: int
+    vae: VAE, encoded: Encoded, learn: Seen, held: Seen, references: References, seed: int
 ) -> dict[str, Any]:
     """The section of a record: per-dimension figures, total correlation, two tests of q(z) against
     the prior, linear probes, disentanglement."""
     return {
         **_by_dimension(vae, encoded, seed),
         **_against_the_prior(vae, encoded, seed),
-        "probes": probes(learn, held, beside),
-        "disentanglement": disentanglement(held, beside, seed),
+        "probes": probes(learn, held, references),
+        "disentanglement": disentanglement(held, references, seed),
     }
 
 

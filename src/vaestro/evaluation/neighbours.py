@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vaestro.evaluation.judge_data import Seen
 from vaestro.evaluation.spaces import Spaces
-from vaestro.evaluation.witnesses import Seen
 from vaestro.foundation.files import new_file
 from vaestro.foundation.samples import NOTHING
 from vaestro.metrics.copying import copying, nearest

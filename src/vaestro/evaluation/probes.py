@@ -7,16 +7,16 @@ from typing import Any
 
 from torch import Tensor
 
-from vaestro.evaluation.beside import Beside
 from vaestro.evaluation.judge import evenly
-from vaestro.evaluation.witnesses import Seen
+from vaestro.evaluation.judge_data import Seen
+from vaestro.evaluation.references import References
 from vaestro.metrics.probe import Probe, label_probe, value_probe
 
 MOST_ROWS = 4000
 MOST_LATENTS = 1024
 
 
-def probes(learn: Seen, held: Seen, beside: Beside) -> dict[str, Any]:
+def probes(learn: Seen, held: Seen, references: References) -> dict[str, Any]:
     """{"labels": {"accuracy", "standard_error", "chance"} or None, "covariates": {name: {"r2",
     "standard_error"} or None}, "reason"}: `reason` says why nothing could be probed, else null.
 
@@ -28,7 +28,7 @@ def probes(learn: Seen, held: Seen, beside: Beside) -> dict[str, Any]:
         return {"labels": None, "covariates": {}, "reason": beyond}
     known, tried = (seen.at(evenly(len(seen.x), MOST_ROWS)) for seen in (learn, held))
     by_name = {}
-    for name, values in beside.covariates.items():
+    for name, values in references.covariates.items():
         columns = (values[known.number], values[tried.number])
         by_name[name] = _plain(value_probe(known.z, columns[0], tried.z, columns[1]), "r2")
     labels = _of_labels(known, tried, known.given.label, tried.given.label)

@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from vaestro.evaluation.beside import Beside
 from vaestro.evaluation.judge import evenly
+from vaestro.evaluation.judge_data import Seen
 from vaestro.evaluation.neighbours import Neighbours, keep_neighbours, neighbours_of
+from vaestro.evaluation.references import References
 from vaestro.evaluation.shape import shape_of_samples
 from vaestro.evaluation.spaces import Spaces, spaces
-from vaestro.evaluation.witnesses import Seen
 from vaestro.foundation.randomness import Stream, generator
 from vaestro.generation.priors.fitted import FittedPrior
 from vaestro.generation.sampling import conditions, sample
@@ -38,7 +38,7 @@ class Real(NamedTuple):
 
 
 def sample_quality(
-    vae: VAE, learn: Seen, held: Seen, beside: Beside, sources: Sources, seed: int
+    vae: VAE, learn: Seen, held: Seen, references: References, sources: Sources, seed: int
 ) -> dict[str, Any]:
     """{"n", "neighbours", "spaces", "missing", "classifier_accuracy", "sources"}: `spaces` has of
     each space its number of dimensions and, as its floor, what as many training samples have;
@@ -50,17 +50,17 @@ def sample_quality(
         return {"n": count, "reason": f"{count} held-out samples; {NEIGHBOURS + 1} are needed"}
     few, like = (seen.at(evenly(len(seen.x), count)) for seen in (held, learn))
     real = Real(few, like, learn)
-    known = spaces(vae, learn, held, beside)
+    known = spaces(vae, learn, held, references)
     features = {
         name: (space(real.held.x, real.held.given), space(real.like.x, real.like.given))
         for name, space in known.by_name.items()
     }
     compared = {
-        name: _of_source(vae, beside, real, known, features, (prior, seed))
+        name: _of_source(vae, references, real, known, features, (prior, seed))
         for name, prior in sources.items()
     }
     pairs = {name: near for name, (_, near) in compared.items() if near is not None}
-    keep_neighbours(beside.kept, pairs)
+    keep_neighbours(references.kept, pairs)
     return {
         "n": count,
         "neighbours": NEIGHBOURS,
@@ -76,7 +76,7 @@ def sample_quality(
 
 def _of_source(
     vae: VAE,
-    beside: Beside,
+    references: References,
     real: Real,
     known: Spaces,
     features: dict[str, tuple[Tensor, Tensor]],
@@ -95,7 +95,7 @@ def _of_source(
     return {
         "spaces": found,
         "copying": None if near is None else near.figures,
-        "shape": shape_of_samples(beside.spec, made, real.held.x, real.like.x, random),
+        "shape": shape_of_samples(references.spec, made, real.held.x, real.like.x, random),
     }, near
 
 

@@ -9,16 +9,15 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from vaestro.evaluation.beside import Beside
 from vaestro.evaluation.classifier import PARTS, Trained, classifier_of
+from vaestro.evaluation.judge_data import Seen
 from vaestro.evaluation.linear import linear_code
-from vaestro.evaluation.witnesses import Seen
+from vaestro.evaluation.references import References
 from vaestro.foundation.samples import Given
 from vaestro.models.vae import VAE
 
 COMPONENTS = 64
 MOST_LATENTS = 2048
-SPACES = ("pixels", "pca", "latent", "classifier")
 
 Space = Callable[[Tensor, Given], Tensor]
 """Features (N, D), on the CPU, of natural samples (N, *) under conditions."""
@@ -33,7 +32,7 @@ class Spaces(NamedTuple):
     accuracy: float | None
 
 
-def spaces(vae: VAE, learn: Seen, held: Seen, beside: Beside) -> Spaces:
+def spaces(vae: VAE, learn: Seen, held: Seen, references: References) -> Spaces:
     """pixels      the numbers of a sample themselves
     pca         the first 64 principal components of training samples
     latent      the run's own posterior means, so not one to compare runs in
@@ -42,17 +41,19 @@ def spaces(vae: VAE, learn: Seen, held: Seen, beside: Beside) -> Spaces:
     found: dict[str, Space] = {"pixels": _pixels}
     missing = {}
     line = (
-        linear_code(learn.x.flatten(1), COMPONENTS) if beside.spec.elements > COMPONENTS else None
+        linear_code(learn.x.flatten(1), COMPONENTS)
+        if references.spec.elements > COMPONENTS
+        else None
     )
     if line is None:
-        missing["pca"] = f"samples of {beside.spec.elements} elements are as small as they are"
+        missing["pca"] = f"samples of {references.spec.elements} elements are as small as they are"
     else:
         found["pca"] = lambda x, given: (x.flatten(1).double() - line.mean) @ line.vectors
     if vae.latent <= MOST_LATENTS:
         found["latent"] = lambda x, given: _latents(vae, x, given)
     else:
         missing["latent"] = f"{vae.latent} dimensions; at most {MOST_LATENTS} are looked at"
-    trained = classifier_of(learn, held, beside.spec, beside.kept)
+    trained = classifier_of(learn, held, references.spec, references.kept)
     if trained is None:
         missing["classifier"] = "the training samples have no labels, or all the same one"
     else:

@@ -1,30 +1,19 @@
-"""From a recipe to parts: data, transform, model, objective, task.
+"""From a recipe and its data to the parts of a run: model, objective, task, batches."""
 
-The transform is fitted on the training split and applied once, here; no step transforms again.
-"""
-
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
 
-import numpy as np
 import torch
-from torch import Tensor
 
-from vaestro.data.augmentation import build_augmentation
-from vaestro.data.dataset import DataSet, require_learnable
+from vaestro.data.dataset import DataSet
 from vaestro.data.samples import Samples
-from vaestro.data.source import load_data
-from vaestro.data.split import Split, split
 from vaestro.data.stream import BatchStream
+from vaestro.experiments.material import EVALUATION_BATCH, Kept, Material, prepare, require_seen
 from vaestro.experiments.recipe import Recipe
-from vaestro.foundation.errors import DataError, RecipeError
+from vaestro.foundation.errors import RecipeError
 from vaestro.foundation.randomness import Stream
-from vaestro.foundation.samples import Batch, SampleSpec
 from vaestro.foundation.schedules import Constant, Horizon, Linear
 from vaestro.models.build import NOBODY, Guests, build_vae
-from vaestro.models.config import ModelConfig
-from vaestro.models.told import require_told, told_covariates
 from vaestro.models.vae import VAE
 from vaestro.networks.recomputing import recompute
 from vaestro.probability.importance_objective import ImportanceConfig
@@ -33,44 +22,11 @@ from vaestro.probability.priors.regression import Regression
 from vaestro.probability.reduction import effective_variance
 from vaestro.training.divisible import require_divisible_modules
 from vaestro.training.elbo import ElboTask
-from vaestro.training.fresh import fresh_state
 from vaestro.training.importance import ImportanceTask
+from vaestro.training.initial_state import fresh_state
 from vaestro.training.kept_features import KeptFeatures, rests
 from vaestro.training.plan import Plan
 from vaestro.training.state import TrainState
-from vaestro.transforms.kinds import fit, model_spec, restored
-from vaestro.transforms.transform import Transform
-
-EVALUATION_BATCH = 500
-
-
-@dataclass(frozen=True)
-class Material:
-    """The data of a recipe, split and in model space."""
-
-    data: DataSet
-    split: Split
-    spec: SampleSpec
-    transform: Transform
-    samples: dict[str, Samples]
-
-    def batches(self, name: str, most: int | None = None) -> Callable[[], Iterable[Batch]]:
-        """A function giving the batches of split `name` anew at each call, in order."""
-        samples = self.samples[name] if most is None else self.samples[name].first(most)
-        return lambda: samples.in_order(EVALUATION_BATCH)
-
-    @cached_property
-    def training_mean(self) -> Tensor:
-        """The mean training sample (*), summed in 64 bits; runs that share the data share it."""
-        total, count = torch.zeros(()), 0
-        for batch in self.batches("train")():
-            total = total.to(batch.x.device) + batch.x.double().sum(0)
-            count += len(batch.x)
-        return (total / count).float()
-
-    def some(self, name: str, most: int) -> Iterable[Batch]:
-        """The batches of at most `most` samples of split `name`, evenly spread over it."""
-        return self.samples[name].spread(most).in_order(EVALUATION_BATCH)
 
 
 @dataclass(frozen=True)
@@ -97,66 +53,6 @@ class Assembly:
     def fresh_state(self) -> TrainState:
         """The state before the first step."""
         return fresh_state(self.task, self.recipe.training, torch.device(self.plan.device))
-
-
-Kept = Mapping[str, Tensor]
-
-
-def prepare(
-    recipe: Recipe, plan: Plan, data: DataSet | None = None, kept: Kept | None = None
-) -> Material:
-    """Load, split and transform the data of `recipe` (or `data` in their place).
-
-    `kept` are the buffers of the transform that a run has; without them it is fitted. Raises
-    DataError or RecipeError before anything is written.
-    """
-    data = load_data(recipe.data) if data is None else data
-    require_learnable(data)
-    parts = split(data, recipe.split)
-    augmentation = build_augmentation(recipe.augmentation, data.spec, recipe.seed)
-    whole = _told(Samples.of(data, plan.device, plan.dtype), recipe.model, data)
-    transform = (
-        _fitted(recipe, data.spec, whole.at(parts.train))
-        if kept is None
-        else restored(recipe.transform, data.spec, kept)
-    ).to(plan.device, plan.dtype)
-    whole = _in_model_space(replace(whole, augmentation=augmentation), transform)
-    samples = {name: whole.at(parts.of(name)) for name in NAMES}
-    inner = inner_spec(transform, data.spec)
-    return Material(data, parts, inner, transform, samples)
-
-
-NAMES = ("train", "validation", "test")
-
-
-def inner_spec(transform: Transform, spec: SampleSpec) -> SampleSpec:
-    """The spec of samples in model space, with the same labels and covariates beside them."""
-    return replace(
-        model_spec(transform, spec),
-        label_names=spec.label_names,
-        label_count=spec.label_count,
-        covariate_names=spec.covariate_names,
-    )
-
-
-def _fitted(recipe: Recipe, spec: SampleSpec, training: Samples) -> Transform:
-    """The transform, fitted on the training split as it is without augmentation."""
-
-    def batches() -> Iterable[Tensor]:
-        return (batch.x for batch in training.in_order(EVALUATION_BATCH))
-
-    return fit(recipe.transform, batches, spec)
-
-
-def _in_model_space(whole: Samples, transform: Transform) -> Samples:
-    """Samples through `transform`: now and once where that makes them smaller and they stay the
-    same, else as they are read, which needs no memory."""
-    if transform.is_identity:
-        return whole
-    stays = whole.augmentation is None and not whole.store.changes
-    if transform.reduces and stays:
-        return whole.transformed(transform.apply)
-    return whole.seen_through(transform.apply)
 
 
 def assemble(
@@ -254,15 +150,6 @@ def _kept_features(
     }
 
 
-def _told(whole: Samples, config: ModelConfig, data: DataSet) -> Samples:
-    """The samples with the covariates that the model reads beside them."""
-    require_told(config, data.spec)
-    names = told_covariates(config)
-    if not names:
-        return whole
-    return whole.told(np.stack([data.covariates[name] for name in names], axis=1))
-
-
 def _show(vae: VAE, material: Material) -> None:
     """Show the model's parts what conditions the training data have. Raises DataError for a label
     that only validation or test have: nothing would be learnt about it."""
@@ -283,17 +170,3 @@ def _show(vae: VAE, material: Material) -> None:
         vae.prior.fit(covariates[:, vae.prior.column])
     if vae.predictor is not None:
         vae.predictor.fit(covariates[:, vae.told.index(vae.predictor.covariate)])
-
-
-def require_seen(material: Material) -> None:
-    """Raise DataError when a label of the data never occurs in the training part."""
-    labels = material.data.labels
-    assert labels is not None
-    unseen = np.setdiff1d(labels, labels[material.split.train])
-    if len(unseen):
-        names = material.data.spec.label_names
-        shown = names[unseen[0]] if names else unseen[0]
-        raise DataError(
-            f"{material.data.name}: label {shown} is in the data and in no training sample; a "
-            "model conditioned on labels needs all of them there: change split.seed or split.test"
-        )

@@ -3,10 +3,10 @@
 from typing import Any, NamedTuple
 
 from vaestro.experiments.assemble import Assembly
-from vaestro.experiments.chosen import chosen_of
 from vaestro.experiments.circumstances import PLAIN, Circumstances
 from vaestro.experiments.foreseen import foreseen
-from vaestro.experiments.watch import Bystander, Display, Keeper, monitor_of
+from vaestro.experiments.remedies import chosen_of
+from vaestro.experiments.watch import Display, Keeper, Quiet, monitor_of
 from vaestro.foundation.errors import DivergedError
 from vaestro.health.monitor.causes import words
 from vaestro.health.monitor.checks import refused_step
@@ -66,7 +66,7 @@ def engine(
         folder=folder.checkpoints,
         history=History(history, state.history_bytes),
         events=History(events, state.events_bytes),
-        watcher=Keeper(folder, assembly, display) if ranks.first else Bystander(),
+        watcher=Keeper(folder, assembly, display) if ranks.first else Quiet(),
         monitor=monitor_of(assembly, foreseen(folder, assembly)),
         judge=given.judge,
         ranks=ranks,

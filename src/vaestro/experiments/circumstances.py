@@ -2,12 +2,12 @@
 
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Any
 
 from vaestro.data.dataset import DataSet
 from vaestro.experiments.assemble import Assembly, assemble
 from vaestro.experiments.change import BEGINNING, GOING_ON, Change, changed
 from vaestro.experiments.forecast import look_at
+from vaestro.experiments.material import Kept
 from vaestro.experiments.population.parts import SharedParts
 from vaestro.experiments.recipe import Recipe
 from vaestro.health.forecast.look import Look
@@ -30,7 +30,7 @@ class Circumstances:
     changes: tuple[Change, ...] = ()
 
     def assembly(
-        self, recipe: Recipe, plan: Plan, data: DataSet | None = None, kept: Any = None
+        self, recipe: Recipe, plan: Plan, data: DataSet | None = None, kept: Kept | None = None
     ) -> Assembly:
         """The parts of a run; `data` in the place of the recipe's, `kept` as in `prepare`."""
         if self.shared is not None and data is None and self.guests == NOBODY:

@@ -15,10 +15,10 @@ from torch import Tensor, nn
 from vaestro.experiments import remedied
 from vaestro.experiments.assemble import Assembly, assemble
 from vaestro.experiments.doctor_advice import advised
-from vaestro.experiments.guests import unfilled
+from vaestro.experiments.guests import copied, unfilled
 from vaestro.experiments.replay import replay
 from vaestro.experiments.trained import trained
-from vaestro.foundation.errors import CheckpointError, RunFolderError
+from vaestro.foundation.errors import UserError
 from vaestro.foundation.files import write_json
 from vaestro.foundation.randomness import Stream, generator
 from vaestro.foundation.samples import Given
@@ -28,7 +28,7 @@ from vaestro.health.diagnosis.examination import MOST
 from vaestro.health.diagnosis.patient import Decoded, Patient, Weights
 from vaestro.health.diagnosis.run_observation import RunObservation
 from vaestro.health.finding import Finding
-from vaestro.models.build import Guests, build_vae
+from vaestro.models.build import build_vae
 from vaestro.models.vae import VAE
 from vaestro.probability.priors.adversarial import Adversarial
 from vaestro.probability.priors.regression import Regression
@@ -65,7 +65,8 @@ def diagnose_run(
     run = trained(root, encoder, decoder)
     recipe = remedied.changed(run.recipe, remedied.entries(run.folder))
     kept = run.vae.transform.state_dict()
-    assembly = assemble(unfilled(recipe), run.plan, None, kept, Guests(encoder, decoder))
+    # building a model moves a decoder's bias to the data's mean: not that of the trained one
+    assembly = assemble(unfilled(recipe), run.plan, None, kept, copied(encoder, decoder))
     initial = None if _from_python(assembly) else assembly.vae.state_dict()
     try:
         found = judge(patient_of(Subject(run.folder, assembly, run.vae, initial)))
@@ -163,9 +164,7 @@ def _together(assembly: Assembly, split: str) -> tuple[Tensor, Given]:
     material = assembly.material
     most = max(FEWEST, min(MOST, MOST_NUMBERS // material.spec.elements))
     parts = list(material.some(split, most))
-    columns = zip(*(batch.given for batch in parts), strict=True)
-    joined = [None if c[0] is None else torch.cat([t for t in c if t is not None]) for c in columns]
-    return torch.cat([batch.x for batch in parts]), Given(*joined)
+    return torch.cat([batch.x for batch in parts]), Given.joined([batch.given for batch in parts])
 
 
 def _decoded(vae: VAE, z: Tensor, given: Given) -> Decoded:
@@ -183,10 +182,11 @@ def _drawn(vae: VAE, count: int, given: Given) -> Tensor:
 
 
 def _replayed(folder: RunFolder) -> Finding:
-    """Of a run that diverged, which number broke, and why."""
+    """Of a run that diverged, which number broke, and why; or why no replay tells, as of networks
+    from Python, whose first weights no file holds."""
     try:
         seen = replay(folder.root)
-    except (CheckpointError, RunFolderError) as fault:
+    except UserError as fault:
         return Finding("exploding", f"The run diverged; {fault}")
     evidence = {"step": seen.step, "cause": seen.cause, "worst": seen.worst}
     return Finding("exploding", f"The run diverged: {seen.sentence}", evidence, seen.remedies)

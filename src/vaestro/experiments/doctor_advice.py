@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 from vaestro.experiments.assemble import Assembly
-from vaestro.experiments.chosen import chosen_of, fitting
 from vaestro.experiments.forecast import judged_recipe, look_at
 from vaestro.experiments.foreseen import foreseen
 from vaestro.experiments.recipe import Recipe
+from vaestro.experiments.remedies import chosen_of, fitting
 from vaestro.health.diagnosis.checks import verdict_of
 from vaestro.health.diagnosis.diagnosis import Diagnosis
 from vaestro.health.finding import Finding

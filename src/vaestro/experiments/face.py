@@ -11,30 +11,15 @@ from vaestro.data.dataset import DataSet
 from vaestro.data.streamlines.streamlines import from_lines, is_ragged_lines
 from vaestro.experiments import train as training
 from vaestro.experiments.circumstances import Circumstances
-from vaestro.experiments.generic import recipe_for, recipe_for_path
 from vaestro.experiments.guests import copied, naming
-from vaestro.experiments.recipe import Recipe, apply, quoted, read_recipe
+from vaestro.experiments.recipe import Recipe
+from vaestro.experiments.requested_recipe import chosen
 from vaestro.experiments.run import Run, load
-from vaestro.foundation.errors import DataError, DivergedError, RunFolderError
+from vaestro.experiments.watch import Display, Quiet
+from vaestro.foundation.errors import DataError, DivergedError, RecipeError, RunFolderError
 from vaestro.models.build import Guests
 from vaestro.reports.page import write_report
 from vaestro.runs.folder import next_free
-
-
-class Quiet:
-    """A display that shows nothing."""
-
-    def started(self, assembly: object, step: int) -> None:
-        """Nothing."""
-
-    def stepped(self, step: int) -> None:
-        """Nothing."""
-
-    def recorded(self, record: dict[str, Any]) -> None:
-        """Nothing."""
-
-    def say(self, text: str) -> None:
-        """Nothing."""
 
 
 def train(
@@ -46,7 +31,7 @@ def train(
     run: str | Path | None = None,
     set: Sequence[str] = (),
     seed: int | None = None,
-    display: Any = None,
+    display: Display | None = None,
     report: bool = True,
     encoder: nn.Module | None = None,
     decoder: nn.Module | None = None,
@@ -76,21 +61,18 @@ def train(
         given = None
     else:
         given = _taken(data, labels, covariates)
-    edits = _edits(set, seed)
-    if path is not None:
-        edits.insert(0, f"data.path={quoted(path)}")
-    chosen = _chosen(recipe, path, given)
-    chosen = naming(apply(chosen, edits) if edits else chosen, guests)
-    root = Path(run) if run is not None else next_free(Path("runs"), chosen.name)
+    source = path if given is None else given
+    asked = naming(chosen(recipe, source, _edits(set, seed)), guests)
+    root = Path(run) if run is not None else next_free(Path("runs"), asked.name)
     shown, circumstances = display or Quiet(), Circumstances(guests)
-    return _done(training.start(chosen, root, shown, given, circumstances), report, guests)
+    return _done(training.start(asked, root, shown, given, circumstances), report, guests)
 
 
 def _resumed(
     recipe: str | Path | Recipe | None,
     run: str | Path | None,
     edits: list[str],
-    display: Any,
+    display: Display,
     report: bool,
     guests: Guests,
 ) -> Run:
@@ -99,8 +81,7 @@ def _resumed(
         raise RunFolderError("resume=True needs run=...: the folder of the run to go on with")
 
     def wanted(stored: Recipe) -> Recipe:
-        asked = stored if recipe is None else _chosen(recipe, None, None)
-        return naming(apply(asked, edits) if edits else asked, guests)
+        return naming(chosen(stored if recipe is None else recipe, None, edits), guests)
 
     return _done(training.resume(Path(run), wanted, display, Circumstances(guests)), report, guests)
 
@@ -115,7 +96,15 @@ def _done(summary: dict[str, Any], report: bool, guests: Guests) -> Run:
 
 
 def _edits(given: Sequence[str], seed: int | None) -> list[str]:
-    return [*given, *([] if seed is None else [f"seed={seed}"])]
+    """The edits; one alone may be given as a text. Raises RecipeError for what is no text."""
+    listed = [given] if isinstance(given, str) else given
+    for one in listed:
+        if not isinstance(one, str):
+            raise RecipeError(
+                f"set={list(listed)!r}: {one!r} is no text of the form field.path=value, such as "
+                "'objective.beta=4'"
+            )
+    return [*listed, *([] if seed is None else [f"seed={seed}"])]
 
 
 def _taken(data: Any, labels: Any, covariates: Any) -> DataSet:
@@ -123,15 +112,6 @@ def _taken(data: Any, labels: Any, covariates: Any) -> DataSet:
     if is_ragged_lines(data):
         return from_lines(data, labels=labels, covariates=covariates)
     return from_array(data, labels, covariates=covariates)
-
-
-def _chosen(recipe: str | Path | Recipe | None, path: Path | None, given: DataSet | None) -> Recipe:
-    if isinstance(recipe, Recipe):
-        return recipe
-    if recipe is None:
-        recipe = "digits" if path is None else recipe_for_path(path)
-        recipe = recipe if given is None else recipe_for(given)
-    return read_recipe(recipe)
 
 
 def _refuse_companions(**companions: Any) -> None:

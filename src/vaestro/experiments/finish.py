@@ -1,6 +1,5 @@
 """What the end of a run leaves: the model, its final figures, pictures, the diagnosis."""
 
-import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -12,6 +11,7 @@ from vaestro.experiments.doctor import diagnose_trained
 from vaestro.experiments.model_files import save_model
 from vaestro.experiments.pictures import write_pictures
 from vaestro.foundation.errors import one_line
+from vaestro.foundation.plain import plain
 from vaestro.foundation.samples import Batch
 from vaestro.health.baselines import constant_data_term, dropped_nats
 from vaestro.health.diagnosis.diagnosis import Diagnosis
@@ -24,6 +24,9 @@ from vaestro.training.state import TrainState
 
 BASELINE_SAMPLES = 2048
 
+BRIEF = "brief"
+"""The summary of a run that `complete` has not made up for says so."""
+
 PLACE = ("step", "epoch", "split")
 """The fields of a record that say what its figures are about."""
 
@@ -34,20 +37,26 @@ def finish(
     state: TrainState,
     ended: Ended,
     say: Callable[[str], None],
+    brief: bool = False,
 ) -> dict[str, Any]:
-    """Write what the end of a run leaves; returns what its summary says of the model."""
+    """Write what the end of a run leaves; returns what its summary says of the model.
+
+    `brief`: the training split is not evaluated, no pictures are drawn and the doctor is not asked,
+    which `complete` makes up for when somebody looks at the run.
+    """
     adopt_final_weights(state)
     recipe, material, vae = assembly.recipe, assembly.material, assembly.vae
     save_model(folder.model, vae, recipe, material.data.spec, material.spec)
     vae.eval()
-    figures = {
-        "train": _finite(assembly.task.validate(material.batches("train")(), state.control)),
-        "validation": _finite(_validated(folder, assembly, state)),
-    }
+    held_out = plain(_validated(folder, assembly, state))
+    if brief:
+        return _in_brief(folder, assembly, held_out, ended)
+    trained = assembly.task.validate(material.batches("train")(), state.control)
+    figures = {"train": plain(trained), "validation": held_out}
     baseline = constant_data_term(vae, _first_samples(material.batches("train", BASELINE_SAMPLES)))
     baseline += dropped_nats(vae, material.batches("validation")())
     write_pictures(folder.snapshots / "final.npz", assembly, baseline)
-    word, said = _judged(folder, assembly, figures["validation"], baseline, ended, state, say)
+    word, said = _judged(folder, assembly, held_out, baseline, ended, state, say)
     return {
         "run": str(folder.root),
         "status": ended.status,
@@ -56,6 +65,24 @@ def finish(
         "verdict": word,
         "sentence": said,
         "baseline_constant": baseline,
+    }
+
+
+def _in_brief(
+    folder: RunFolder, assembly: Assembly, figures: dict[str, Any], ended: Ended
+) -> dict[str, Any]:
+    """The summary of a run that ended in comparison with others."""
+    word = verdict(figures, ended.diverged, assembly.vae.head.stochastic)
+    return {
+        "run": str(folder.root),
+        "status": ended.status,
+        "train": {},
+        "validation": figures,
+        **assembly.effective,
+        "verdict": word,
+        "sentence": "Ended early, since other runs were better by then.",
+        "baseline_constant": None,
+        BRIEF: True,
     }
 
 
@@ -118,12 +145,6 @@ def _of_state(found: Diagnosis) -> str:
     """The sentence of the finding that is the verdict; of the first where there is none."""
     of_state = (one.sentence for one in found.findings if one.kind == found.verdict)
     return next(of_state, found.sentence)
-
-
-def _finite(figures: dict[str, Any]) -> dict[str, Any]:
-    """The figures with null for what is not finite, as JSON has it."""
-    kept = {n: v for n, v in figures.items() if v is not None and math.isfinite(v)}
-    return dict.fromkeys(figures) | kept
 
 
 def _first_samples(batches: Callable[[], Iterable[Batch]]) -> torch.Tensor:

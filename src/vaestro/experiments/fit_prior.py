@@ -10,13 +10,14 @@ from typing import Any
 from vaestro.experiments.prior_subject import Subject, keep_samples, measured
 from vaestro.experiments.second_stage import fit_second_stage
 from vaestro.experiments.watch import Display
-from vaestro.foundation.config import edited, nearest
-from vaestro.foundation.errors import RecipeError
+from vaestro.foundation.edits import edited
+from vaestro.foundation.errors import RecipeError, nearest
 from vaestro.foundation.files import read_json
 from vaestro.generation.priors.config import (
     FitConfig,
     Fitting,
     FlowConfig,
+    MafConfig,
     MixtureConfig,
     TwoStageConfig,
 )
@@ -109,7 +110,7 @@ def _made(
     match config:
         case MixtureConfig():
             return _grouped(fit_mixture(train, told, config, seed), subject)
-        case FlowConfig():
+        case FlowConfig() | MafConfig():
             flow, steps = fit_flow(train, told, config, seed, tick)
             return flow, Kept({"fitted": {"steps": steps}}, flow.tensors())
         case TwoStageConfig():
@@ -138,10 +139,10 @@ def _require_fitting(subject: Subject, config: FitConfig) -> None:
             f"{MOST_DIMENSIONS}, since it relates each to each; give --kind two-stage, or "
             f"`vaestro diffuse {subject.root}`"
         )
-    if isinstance(config, FlowConfig) and size < 2:
+    if isinstance(config, FlowConfig | MafConfig) and size < 2:
         raise RecipeError(
-            "--kind flow: a flow divides the latents in two, and this model has 1; give --kind "
-            "mixture"
+            f"--kind {config.kind}: a flow changes latents by what others are, and this model has "
+            "1; give --kind mixture"
         )
     if count < 20:
         raise RecipeError(

@@ -10,11 +10,11 @@ from pathlib import Path
 from torch import nn
 
 from vaestro.experiments.assemble import Assembly, assemble, weighted
-from vaestro.experiments.chosen import edited
-from vaestro.experiments.first_numbers import numbers_of
-from vaestro.experiments.looked_at import groups_of, halved
+from vaestro.experiments.forecast_numerics import numbers_of
+from vaestro.experiments.forecast_samples import groups_of, halved
 from vaestro.experiments.probed import Probing, may_probe, probed
 from vaestro.experiments.recipe import Recipe
+from vaestro.experiments.remedies import edited
 from vaestro.experiments.snapshots import write_snapshot
 from vaestro.foundation.schedules import Forecast as WarmUp
 from vaestro.health.forecast.cost import Cost, expected_cost
@@ -26,7 +26,7 @@ from vaestro.health.forecast.setting import Setting
 from vaestro.health.remedies.against_collapse import against_collapse
 from vaestro.probability.importance_objective import ImportanceConfig
 from vaestro.probability.likelihoods.gaussian import GaussianConfig
-from vaestro.probability.likelihoods.spread import Fixed
+from vaestro.probability.likelihoods.spread import Fixed, Optimal, Shared
 from vaestro.probability.objective import ObjectiveConfig
 
 
@@ -153,6 +153,7 @@ def setting_of(assembly: Assembly, recipe: Recipe) -> Setting:
         fixed_variance=fixed.value if isinstance(fixed, Fixed) else None,
         importance=isinstance(weighted, ImportanceConfig),
         hidden_layers=_hidden_layers(assembly.vae.decoder),
+        learned_variance=isinstance(fixed, Shared | Optimal),
     )
 
 

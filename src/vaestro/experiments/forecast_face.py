@@ -9,14 +9,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from vaestro.data.arrays import from_array
 from vaestro.data.dataset import DataSet
 from vaestro.data.streamlines.streamlines import from_lines, is_ragged_lines
 from vaestro.experiments.assemble import Assembly, assemble
+from vaestro.experiments.default_recipe import recipe_for
 from vaestro.experiments.forecast import forecast_assembly
-from vaestro.experiments.generic import recipe_for
 from vaestro.experiments.recipe import Recipe, apply, read_recipe
 from vaestro.foundation.errors import RecipeError
 from vaestro.health.forecast.forecast import Forecast
@@ -132,15 +133,22 @@ def _changes(
 
 def _changed(recipe: Recipe, changes: list[tuple[str, Any]], edits: Sequence[str]) -> Recipe:
     assignments = [f"{field}={write_value(value)}" for field, value in changes]
-    every = [*assignments, *edits]
+    every = [*assignments, *([edits] if isinstance(edits, str) else edits)]
     return apply(recipe, every) if every else recipe
 
 
 def write_value(value: Any) -> str:
     """A Python value as the YAML that `--set` reads: JSON is such."""
     try:
-        return json.dumps(value.plain() if hasattr(value, "plain") else value)
+        return json.dumps(value.plain() if hasattr(value, "plain") else value, default=_number)
     except TypeError:
         raise RecipeError(
             f"{value!r} is no value of a recipe; give a number, a name, or a mapping of fields"
         ) from None
+
+
+def _number(value: Any) -> Any:
+    """A number of NumPy's as Python's, for JSON. Raises TypeError for anything else."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(value)

@@ -5,7 +5,8 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from vaestro.experiments.assemble import Assembly
-from vaestro.foundation.files import read_json
+from vaestro.foundation.errors import RunFolderError
+from vaestro.foundation.files import read_object
 from vaestro.health.remedies.edits import Edits
 from vaestro.probability.likelihoods.gaussian import GaussianConfig
 from vaestro.probability.likelihoods.spread import Fixed
@@ -29,10 +30,18 @@ NOTHING = Foreseen()
 
 def foreseen(folder: RunFolder, assembly: Assembly) -> Foreseen:
     """What the forecast in `folder` says of the run; NOTHING where there is none. A remedy may have
-    changed beta or a fixed variance since."""
+    changed beta or a fixed variance since. Raises RunFolderError for a damaged one."""
     if not folder.forecast.is_file():
         return NOTHING
-    told = read_json(folder.forecast)
+    try:
+        return _read(read_object(folder.forecast), assembly)
+    except (KeyError, TypeError) as fault:
+        raise RunFolderError(
+            f"{folder.forecast} is damaged ({fault!r}): restore it, or remove it to do without"
+        ) from None
+
+
+def _read(told: dict[str, Any], assembly: Assembly) -> Foreseen:
     escape, found = tuple(told.get("against_collapse", ())), told["findings"]
     cures = {one["kind"]: tuple(one["remedies"]) for one in reversed(found)}
     fixed = told["effective_variance"] is not None

@@ -11,13 +11,16 @@ from safetensors.torch import load_file, save_file
 
 from vaestro.experiments.guests import unfilled
 from vaestro.experiments.recipe import Recipe
-from vaestro.foundation.errors import CheckpointError, RunFolderError
-from vaestro.foundation.files import new_directory, read_json, write_json
+from vaestro.foundation.errors import CheckpointError, RunFolderError, one_line
+from vaestro.foundation.files import new_directory, read_object, write_json
 from vaestro.foundation.samples import SampleSpec
 from vaestro.models.build import NOBODY, Guests, build_vae
 from vaestro.models.vae import VAE
 from vaestro.training.state import check_weights
 from vaestro.transforms.kinds import unfitted
+
+AGAIN = "remove the folder, and `vaestro train --run ... --resume` writes it from the checkpoint"
+"""What helps where model/ is damaged."""
 
 
 def save_model(folder: Path, vae: VAE, recipe: Recipe, spec: SampleSpec, inner: SampleSpec) -> None:
@@ -54,7 +57,9 @@ def load_model(folder: Path, guests: Guests = NOBODY) -> tuple[VAE, SampleSpec]:
     try:
         weights = load_file(folder / "model.safetensors")
     except Exception as fault:
-        raise CheckpointError(f"{folder}/model.safetensors is damaged ({fault})") from None
+        raise CheckpointError(
+            f"{folder}/model.safetensors is missing or damaged ({one_line(str(fault))}); {AGAIN}"
+        ) from None
     check_weights(vae, weights)
     vae.load_state_dict(weights)
     return vae.eval(), spec
@@ -81,12 +86,15 @@ def require_own_size(folder: Path) -> None:
 
 def _described(folder: Path) -> tuple[Recipe, SampleSpec, SampleSpec, torch.dtype]:
     """The model's recipe, the specs before and after its transform, the type of its numbers."""
-    config = read_json(folder / "config.json")
-    spec, inner = (SampleSpec.from_plain(config[name]) for name in ("spec", "model_spec"))
-    recipe = Recipe.parse(
-        {"data": "digits", "model": config["model"], "transform": config["transform"]}
-    )
-    return recipe, spec, inner, getattr(torch, config["dtype"])
+    config = read_object(folder / "config.json")
+    try:
+        spec, inner = (SampleSpec.from_plain(config[name]) for name in ("spec", "model_spec"))
+        model, transform = config["model"], config["transform"]
+        dtype: torch.dtype = getattr(torch, config["dtype"])
+    except (KeyError, TypeError, AttributeError) as fault:
+        raise CheckpointError(f"{folder}/config.json is damaged ({fault!r}); {AGAIN}") from None
+    recipe = Recipe.parse({"data": "digits", "model": model, "transform": transform})
+    return recipe, spec, inner, dtype
 
 
 def empty_vae(recipe: Recipe, spec: SampleSpec, inner: SampleSpec, guests: Guests = NOBODY) -> VAE:

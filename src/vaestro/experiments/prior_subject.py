@@ -14,16 +14,19 @@ from torch import Tensor
 
 from vaestro.evaluation.encode import Encoded
 from vaestro.experiments.snapshots import write_arrays
+from vaestro.foundation.plain import finite
 from vaestro.foundation.randomness import Stream, generator
 from vaestro.foundation.samples import Given, SampleSpec
+from vaestro.generation.diffusion.prior import DiffusionPrior
 from vaestro.generation.priors.fitted import FittedPrior
-from vaestro.generation.priors.latents import Latents, Score, Told, given_at, score, told_by
+from vaestro.generation.priors.latents import Latents, Score, Told, score, told_by
 from vaestro.generation.sampling import decode_all, sample
 from vaestro.metrics.frechet import frechet_distance
 from vaestro.models.vae import VAE
 
 COMPARED = 1000
-"""Frechet distances compare so many draws with as many held-out samples, or as there are."""
+"""Frechet distances compare so many draws with as many held-out samples, or as there are; and the
+likelihood of diffusion is that of so many."""
 MOST_NUMBERS = 50_000_000
 """Decoded samples of more numbers in all are not compared."""
 SHOWN = 64
@@ -62,9 +65,14 @@ class Subject:
         return score(inside.cpu())
 
     def score_of(self, prior: FittedPrior) -> Score | None:
-        """The held-out log density under a fitted prior; None where it has none."""
+        """The held-out log density under a fitted prior, or a lower bound of it; None where it has
+        none. That of diffusion, which passes the network many times, on some of the draws."""
         z, given = self.held
-        density = prior.log_density(z, self.told.of(given))
+        if isinstance(prior, DiffusionPrior):
+            rows = torch.linspace(0, len(z) - 1, min(COMPARED, len(z))).round().long()
+            density = prior.held_out(z[rows], given.part(rows), self.told)
+        else:
+            density = prior.log_density(z, self.told.of(given))
         return None if density is None else score(density)
 
     def distances(self, prior: FittedPrior | None) -> dict[str, float | None]:
@@ -72,16 +80,16 @@ class Subject:
         q(z|x) under the same conditions: of the latents, and of what both are decoded to."""
         z, given = self.held
         rows = torch.linspace(0, len(z) - 1, min(COMPARED, len(z))).round().long()
-        z, given = z[rows], given_at(given, rows)
+        z, given = z[rows], given.part(rows)
         if len(z) < 2:
             return {"frechet_latent": None, "frechet_decoded": None}
         drawn = self._drawn(prior, len(z), given)
         decoded = None
         if len(z) * self.spec.elements <= MOST_NUMBERS:
             one, other = (decode_all(self.vae, codes, given).flatten(1) for codes in (drawn, z))
-            decoded = _finite(frechet_distance(one, other))
+            decoded = finite(frechet_distance(one, other))
         return {
-            "frechet_latent": _finite(frechet_distance(drawn, z)),
+            "frechet_latent": finite(frechet_distance(drawn, z)),
             "frechet_decoded": decoded,
         }
 
@@ -103,7 +111,7 @@ def keep_samples(path: Path, vae: VAE, prior: FittedPrior, seed: int) -> None:
 
 def latents_of(encoded: Encoded, epsilon_std: float) -> Latents:
     """The posteriors as the decoder meets them: with the sampler's own scale of noise."""
-    given = Given(encoded.labels, encoded.covariates)
+    given = encoded.given
     if encoded.log_variance is None or epsilon_std == 0:
         return Latents(encoded.mean.float(), None, given)
     spread = encoded.log_variance.float() + 2 * math.log(epsilon_std)
@@ -131,13 +139,9 @@ def measured(subject: Subject, prior: FittedPrior | None, bound: bool = False) -
     nats, error = (None, None) if found is None else found
     distances = subject.distances(prior)
     return Measured(
-        None if nats is None else _finite(nats),
+        None if nats is None else finite(nats),
         error,
         bound,
         distances["frechet_latent"],
         distances["frechet_decoded"],
     )
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None

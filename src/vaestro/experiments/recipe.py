@@ -12,17 +12,11 @@ from vaestro.data.augmentation import AsTheyAreConfig, AugmentationConfig
 from vaestro.data.recognise import guess_source
 from vaestro.data.source import DataConfig
 from vaestro.data.split import SplitConfig
-from vaestro.foundation.config import (
-    ByKind,
-    Config,
-    differences,
-    edited,
-    nearest,
-    read_yaml,
-    write_yaml,
-)
-from vaestro.foundation.errors import RecipeError
+from vaestro.foundation.config import ByKind, Config, differences
+from vaestro.foundation.edits import edited
+from vaestro.foundation.errors import RecipeError, nearest
 from vaestro.foundation.schedules import Forecast
+from vaestro.foundation.yaml_text import read_yaml, write_yaml
 from vaestro.models.config import ModelConfig
 from vaestro.probability.importance_objective import ImportanceConfig, require_weights
 from vaestro.probability.objective import ObjectiveConfig
@@ -191,11 +185,12 @@ MAY_CHANGE = {
 def _text(source: str) -> str:
     names = built_in()
     if source in names:
-        return (resources.files("vaestro.experiments") / "recipes" / f"{source}.yaml").read_text()
+        kept = resources.files("vaestro.experiments") / "recipes" / f"{source}.yaml"
+        return kept.read_text("utf-8")
     path = Path(source)
     if path.is_file():
         try:
-            return path.read_text()
+            return path.read_text("utf-8")
         except (OSError, UnicodeDecodeError) as fault:
             raise RecipeError(f"{source} cannot be read as text: {fault}") from None
     if path.suffix in (".yaml", ".yml") or "/" in source:

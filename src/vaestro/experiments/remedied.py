@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from vaestro.experiments.assemble import Assembly
-from vaestro.experiments.chosen import fitting
 from vaestro.experiments.circumstances import Circumstances
 from vaestro.experiments.recipe import Recipe, apply
+from vaestro.experiments.remedies import fitting
 from vaestro.foundation.files import read_json, sync
 from vaestro.runs.folder import RunFolder
 from vaestro.runs.history import append_record

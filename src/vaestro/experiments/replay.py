@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import torch
 
 from vaestro.experiments.assemble import Assembly, assemble
-from vaestro.experiments.chosen import chosen_of
 from vaestro.experiments.guests import located, unfilled
 from vaestro.experiments.recipe import read_recipe
+from vaestro.experiments.remedies import chosen_of
 from vaestro.foundation.errors import CheckpointError, DivergedError, RunFolderError
 from vaestro.health.forensics import Forensics, examine
 from vaestro.health.growth import KEPT, Growing

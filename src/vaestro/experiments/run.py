@@ -10,20 +10,23 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from vaestro.data.dataset import require_finite
+from vaestro.data.from_python import as_array
+from vaestro.data.reading import natural_samples
 from vaestro.data.samples import Samples
-from vaestro.evaluation.beside import Beside
 from vaestro.evaluation.encode import Encoded, encode_split
 from vaestro.evaluation.evaluate import evaluate
+from vaestro.evaluation.references import References
 from vaestro.evaluation.settings import Settings
-from vaestro.experiments.asked import asked, listener
-from vaestro.experiments.assemble import EVALUATION_BATCH, Material, prepare
-from vaestro.experiments.evaluated import beside_samples, beside_split
 from vaestro.experiments.fit_prior import configs, fit_priors
+from vaestro.experiments.material import EVALUATION_BATCH, Material, prepare
 from vaestro.experiments.prior_subject import Subject, latents_of
 from vaestro.experiments.recipe import Recipe
+from vaestro.experiments.references import references_of_samples, references_of_split
+from vaestro.experiments.requested_condition import asked, listener
 from vaestro.experiments.trained import trained
-from vaestro.experiments.watch import Bystander, Display
-from vaestro.foundation.errors import DataError
+from vaestro.experiments.watch import Display, Quiet
+from vaestro.foundation.errors import DataError, RecipeError
 from vaestro.foundation.files import write_json
 from vaestro.foundation.samples import Batch, SampleSpec
 from vaestro.generation.diffusion.prior import DiffusionPrior
@@ -65,8 +68,10 @@ class Run:
     ) -> Callable[[], Iterable[Batch]]:
         """Model-space batches of a split, or of natural samples `x` (N, *) in its place.
 
-        Raises DataError for an unknown or empty split or a wrong shape.
+        Raises DataError for an unknown or empty split, a wrong shape, or none to be looked at.
         """
+        if most is not None and most < 1:
+            raise DataError(f"at most {most} samples were asked for; legal: 1 or more")
         if x is not None:
             samples = self._samples_of(x)
             samples = samples if most is None else samples.first(most)
@@ -97,17 +102,18 @@ class Run:
         RecipeError for settings that are not legal.
         """
         told = conditioning and x is None
-        settings = Settings(samples, seed, tuple(sections), ais, told)
+        wanted = (sections,) if isinstance(sections, str) else tuple(sections)
+        settings = Settings(samples, seed, wanted, ais, told)
         batches = self.batches(split, x)
         drawn = {name: self.fitted_prior(name) for name in sources}
-        record = evaluate(self.vae, batches, settings, self._beside(split, x), drawn)
+        record = evaluate(self.vae, batches, settings, self._references(split, x), drawn)
         return {"run": str(self.folder.root), "split": "data" if x is not None else split, **record}
 
-    def _beside(self, split: str, x: np.ndarray | None) -> Beside:
+    def _references(self, split: str, x: np.ndarray | None) -> References:
         parts = (lambda: self.material, self.spec, self.folder)
         if x is not None:
-            return beside_samples(*parts, self._samples_of(x))
-        return beside_split(*parts, split)
+            return references_of_samples(*parts, self._samples_of(x))
+        return references_of_split(*parts, split)
 
     def keep_evaluation(self, record: dict[str, Any]) -> None:
         """Write evaluation.json."""
@@ -125,12 +131,15 @@ class Run:
         """`count` samples (N, *) in natural units, of latents that are drawn from `source`.
 
         `source`: prior, the model's own; aggregate, the posteriors of random training samples; a
-        prior fitted after training by name (gaussian, mixture, flow, two-stage, diffusion) or as a
-        value. A conditional model is asked for a `label` (name or number) or for `covariates` by
-        name; without them it draws conditions as its training data have them. Raises DataError for
-        a condition that it does not know, RecipeError for an unknown source and RunFolderError for
-        a prior that was never fitted.
+        prior made after training by name (gaussian, mixture, flow, maf, two-stage, diffusion; of
+        its population diffusion/000, ...) or as a value. A conditional model is asked for a `label`
+        (name or number) or for `covariates` by name; without them it draws conditions as its
+        training data have them. Raises DataError for a condition that it does not know, RecipeError
+        for a count below 1 or an unknown source, and RunFolderError for a prior that was never
+        fitted.
         """
+        if not isinstance(count, int | np.integer) or count < 1:
+            raise RecipeError(f"{count!r} samples were asked for; legal: a whole number from 1 up")
         fitted = self.fitted_prior(source) if isinstance(source, str) else source
         hears = listener(self.vae, fitted)
         given = asked(hears, self.spec, count, seed, label, covariates or {})
@@ -160,7 +169,7 @@ class Run:
         display: Display | None = None,
         tick: Tick = lambda done, most, word: None,
     ) -> dict[str, Any]:
-        """Fit a prior of `kind` (gaussian, mixture, flow, two-stage; best: all of them) to the
+        """Fit a prior of `kind` (gaussian, mixture, flow, maf, two-stage; best: all of them) to the
         aggregate posterior of the training split and keep it in the run's folder.
 
         `set` are `field=value` edits of that kind. Returns the held-out nats (validation split) of
@@ -176,7 +185,7 @@ class Run:
             self.latents("validation"),
             self.recipe.seed,
         )
-        return fit_priors(subject, wanted, seed, display or Bystander(), tick)
+        return fit_priors(subject, wanted, seed, display or Quiet(), tick)
 
     def encode(self, split: str = "test", x: np.ndarray | None = None) -> Encoded:
         """Posterior means, log-variances and KLs of a split or of natural samples `x`."""
@@ -188,11 +197,14 @@ class Run:
         return {name: column[chosen] for name, column in self.material.data.covariates.items()}
 
     def decode(self, z: np.ndarray) -> np.ndarray:
-        """Natural samples (N, *) of latents z: (N, K). Raises DataError for another K."""
-        if z.ndim != 2 or z.shape[1] != self.vae.latent:
+        """Natural samples (N, *) of latents z: (N, K). Raises DataError for another K, none at all,
+        or numbers that are not finite."""
+        z = as_array(z, "latents")
+        if z.ndim != 2 or z.shape[1] != self.vae.latent or len(z) == 0:
             raise DataError(
                 f"latents have shape {z.shape} and the model needs (samples, {self.vae.latent})"
             )
+        require_finite("latents", z)
         decoded: np.ndarray = decode_all(self.vae, torch.from_numpy(z).float()).numpy()
         return decoded
 
@@ -211,11 +223,9 @@ class Run:
         return torch.cat(originals).numpy(), torch.cat(copies).numpy()
 
     def _samples_of(self, x: np.ndarray) -> Samples:
-        if x.shape[1:] != self.spec.shape:
-            raise DataError(
-                f"the data have shape {x.shape[1:]} and the run was trained on {self.spec.shape}"
-            )
-        samples = Samples.natural(x, self.plan.device, self.plan.dtype)
+        any_real = "real" in self.vae.likelihood.supports
+        natural = natural_samples("the given data", x, self.spec, any_real)
+        samples = Samples.natural(natural, self.plan.device, self.plan.dtype)
         transform = self.vae.transform
         return samples if transform.is_identity else samples.seen_through(transform.apply)
 

@@ -13,6 +13,7 @@ from vaestro.experiments.attempt import Ended, attempt
 from vaestro.experiments.beginning import kept_data, write_beginning
 from vaestro.experiments.change import require_same_changes
 from vaestro.experiments.circumstances import PLAIN, Circumstances
+from vaestro.experiments.distributed import held, require_together
 from vaestro.experiments.finish import finish
 from vaestro.experiments.forecast import forecast_assembly
 from vaestro.experiments.guests import located, unfilled
@@ -23,7 +24,6 @@ from vaestro.experiments.recipe import (
     require_same,
 )
 from vaestro.experiments.threads import threads_settled
-from vaestro.experiments.together import held, require_together
 from vaestro.experiments.watch import Display
 from vaestro.foundation.files import write_json, write_text
 from vaestro.foundation.schedules import depends_on_run_length
@@ -79,8 +79,8 @@ def resume(
     """Go on with the run in `root`; `wanted` gives the asked recipe from the stored one. Modules of
     one's own have the shapes of those that the run began with.
 
-    A finished run is left as it is. Raises RunFolderError, RecipeError or CheckpointError in one
-    line when it cannot go on.
+    A finished run that has its model is left as it is. Raises RunFolderError, RecipeError or
+    CheckpointError in one line when it cannot go on.
     """
     folder = RunFolder(root)
     folder.require_run()
@@ -90,7 +90,8 @@ def resume(
     require_same(stored, recipe)
     with held(root, given.ranks):
         summary = folder.read_summary()
-        done = summary is not None and summary["status"] in ("finished", "stopped_early")
+        ended = summary is not None and summary.get("status") in ("finished", "stopped_early")
+        done = ended and folder.model.is_dir()  # the last checkpoint gives a lost model back
         if done and summary is not None and recipe.training.epochs == stored.training.epochs:
             display.say(f"the run in {root} is finished; nothing to do")
             return summary | {"run": str(root)}
@@ -104,6 +105,7 @@ def _go_on(
     display: Display,
     given: Circumstances,
 ) -> dict[str, Any]:
+    """Train on from the newest checkpoint, or from the start where there is none."""
     ranks = given.ranks
     applied = remedied.entries(folder)
     asked, recipe = recipe, remedied.changed(recipe, applied)
@@ -117,26 +119,20 @@ def _go_on(
     else:
         plan, warnings = planning.resumed(found[1]["plan"], recipe.training, ranks.count)
     require_place(ranks, plan.device)
-    if recipe.training.epochs != stored.training.epochs and depends_on_run_length(recipe):
-        warnings.append(
-            "a schedule is a fraction of the run, so this longer run differs from one that was "
-            "this long from the start"
-        )
-    for warning in warnings:
+    for warning in (*warnings, *_longer(stored, recipe)):
         display.say(warning)
     with planning.in_force(plan):
         if found is None:
-            assembly = given.assembly(recipe, plan)
-            assembly = threads_settled(assembly, display.say)
+            assembly = threads_settled(given.assembly(recipe, plan), display.say)
+            state = assembly.fresh_state()
+            if applied:
+                remedied.begin(folder, state, applied)
         else:
             kept = starting("module/transform.", found[0])
             assembly = given.assembly(unfilled(recipe), plan, kept=kept)
             assembly = replace(assembly, recipe=recipe)
-        state = assembly.fresh_state()
-        if found is not None:
+            state = assembly.fresh_state()
             state.load(found[0], found[1]["numbers"])
-        elif applied:
-            remedied.begin(folder, state, applied)
         require_together(ranks, assembly)
         if ranks.first:
             folder.diagnosis.unlink(missing_ok=True)  # it is about the run as it was
@@ -144,6 +140,16 @@ def _go_on(
             described = assembly.plan.describe()
             folder.update_manifest(plan=described, status="running", **assembly.effective)
         return _run(folder, assembly, state, display, given)
+
+
+def _longer(stored: Recipe, recipe: Recipe) -> list[str]:
+    """What is to be said of a run that was made longer than it began."""
+    if recipe.training.epochs == stored.training.epochs or not depends_on_run_length(recipe):
+        return []
+    return [
+        "a schedule is a fraction of the run, so this longer run differs from one that was this "
+        "long from the start"
+    ]
 
 
 def _without_checkpoint(applied: list[remedied.Entry]) -> str:
@@ -172,7 +178,8 @@ def _run(
     if not ranks.first:
         return {"run": str(folder.root), "status": ended.status}
     seconds = time.monotonic() - began
-    return write_end(folder, assembly, state, ended, display, seconds, trained)
+    judged = given.judge is not None and 0 in given.judge.ended
+    return write_end(folder, assembly, state, ended, display, seconds, trained, brief=judged)
 
 
 def write_end(
@@ -183,11 +190,13 @@ def write_end(
     display: Display,
     seconds: float,
     trained: int,
+    brief: bool = False,
 ) -> dict[str, Any]:
-    """Write what the end of a run leaves; `trained`: samples, in `seconds`. Returns its summary."""
+    """Write what the end of a run leaves; `trained`: samples, in `seconds`; `brief` as in `finish`.
+    Returns its summary."""
     if ended.status == "remedied":
         ended = ended._replace(status="stopped_early")
-    summary = finish(folder, assembly, state, ended, display.say)
+    summary = finish(folder, assembly, state, ended, display.say, brief)
     summary |= {
         "steps": state.step,
         "seconds": round(seconds, 3),

@@ -6,8 +6,8 @@ from typing import Any, Protocol
 import torch
 
 from vaestro.experiments.assemble import Assembly
-from vaestro.experiments.chosen import chosen_of
 from vaestro.experiments.foreseen import NOTHING, Foreseen
+from vaestro.experiments.remedies import chosen_of
 from vaestro.experiments.snapshots import write_snapshot
 from vaestro.foundation.samples import Batch
 from vaestro.health.baselines import constant_data_term, dropped_nats
@@ -83,9 +83,9 @@ class Keeper:
             write_snapshot(self.folder.snapshots / f"epoch-{epoch:04d}.npz", self.assembly)
 
 
-class Bystander:
-    """The loop's watcher, and the display, of a process beside the first: it shows and keeps
-    nothing."""
+class Quiet:
+    """A display that shows nothing, and a loop's watcher that keeps nothing: for training from
+    Python, and for the processes beside the first."""
 
     def started(self, assembly: Assembly, step: int) -> None:
         """Nothing."""

@@ -10,6 +10,9 @@ VaestroError
 └── DivergedError        a loss or gradient became non-finite: exit code 1
 """
 
+import difflib
+from collections.abc import Iterable
+
 
 class VaestroError(Exception):
     """Base of every error that vaestro raises on purpose."""
@@ -47,3 +50,12 @@ class DivergedError(VaestroError):
 def one_line(text: str) -> str:
     """`text` with every run of white space folded to one space, so that an error stays one line."""
     return " ".join(text.split())
+
+
+def nearest(name: str, legal: Iterable[str]) -> str:
+    """A hint naming the legal names nearest to `name`, or all of them when none is near."""
+    names = list(legal)
+    close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    if close:
+        return f"did you mean {' or '.join(close)}?"
+    return f"legal: {', '.join(names)}" if names else "it has no fields"

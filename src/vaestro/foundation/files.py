@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from vaestro.foundation.errors import RunFolderError
+
 STAGING_SUFFIX = ".partial"
 
 
@@ -25,7 +27,7 @@ def new_file(path: Path) -> Iterator[Path]:
     """Fill a file that appears under its name only when every byte of it is on the disk.
 
     Yields the name of a neighbour with the same ending; on success it is synced and renamed to
-    `path`, on any error it is removed.
+    `path`, on any error it is removed. An OSError without a file's name gets that of `path`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     staging = path.with_name(f".{path.stem}.{os.getpid()}{STAGING_SUFFIX}{path.suffix}")
@@ -34,6 +36,10 @@ def new_file(path: Path) -> Iterator[Path]:
         sync(staging)
         staging.replace(path)
         sync(path.parent)
+    except OSError as fault:
+        if fault.filename is None and fault.errno is not None:  # a full disk, say, while writing
+            raise OSError(fault.errno, fault.strerror, str(path)) from None
+        raise
     finally:
         staging.unlink(missing_ok=True)
 
@@ -56,7 +62,18 @@ def write_json(path: Path, value: Any) -> None:
 
 def read_json(path: Path) -> Any:
     """The JSON value in `path`."""
-    return json.loads(path.read_text())
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """The JSON object in `path`. Raises RunFolderError in one line where it holds anything else."""
+    try:
+        value = read_json(path)
+    except ValueError:  # bytes that are no text, text that is no JSON
+        value = None
+    if not isinstance(value, dict):
+        raise RunFolderError(f"{path} is damaged: it must hold one JSON object; restore it")
+    return value
 
 
 @contextmanager

@@ -10,4 +10,9 @@ def plain(value: Any) -> Any:
         return {name: plain(inner) for name, inner in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(inner) for inner in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return finite(value) if isinstance(value, float) else value
+
+
+def finite(value: float) -> float | None:
+    """`value`, or None where it is not finite."""
+    return value if math.isfinite(value) else None

@@ -1,6 +1,6 @@
 """What one sample is: its shape, what its numbers mean, where it lies, and a batch of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from math import prod
 from typing import Any, Literal, NamedTuple, Self
@@ -119,16 +119,26 @@ class Given(NamedTuple):
         """Every condition `times` times before the next, (B * times,)."""
         return self._made(lambda t: t.repeat_interleave(times, dim=0))
 
-    def part(self, chosen: slice) -> "Given":
-        """The conditions of some of the samples."""
+    def part(self, chosen: slice | Tensor) -> "Given":
+        """The conditions of some of the samples: of a slice, or of row numbers (rows,)."""
         return self._made(lambda t: t[chosen])
 
-    def on(self, place: torch.device) -> "Given":
+    def on(self, place: torch.device | str) -> "Given":
         """The conditions on another device."""
         return self._made(lambda t: t.to(place))
 
+    @staticmethod
+    def joined(parts: "Sequence[Given]") -> "Given":
+        """The conditions of one batch after the other; every one has the same columns."""
+        return Given(*(_joined(column) for column in zip(*parts, strict=True)))
+
     def _made(self, change: Callable[[Tensor], Tensor]) -> "Given":
         return Given(*(None if t is None else change(t) for t in self))
+
+
+def _joined(columns: Iterable[Tensor | None]) -> Tensor | None:
+    present = [column for column in columns if column is not None]
+    return torch.cat(present) if present else None
 
 
 NOTHING = Given()

@@ -36,7 +36,7 @@ class Length(Config):
 
 
 def _length(value: Any) -> Any:
-    if isinstance(value, (int, float)):
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
         return {"amount": value, "unit": "steps"}
     if isinstance(value, str):
         amount, _, unit = value.strip().partition(" ")

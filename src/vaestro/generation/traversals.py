@@ -24,19 +24,14 @@ class Traversal(NamedTuple):
 def traverse(
     vae: VAE,
     dimensions: list[int],
-    base: Tensor | None = None,
     values: Tensor | None = None,
-    given: Given | None = None,
 ) -> Traversal:
-    """Decode `base` (K,) with each of `dimensions` set to each of `values` in turn.
-
-    The base is the prior's centre and the values are -3 to 3 in seven steps unless given. A
-    conditional model is told `given` (one condition), or the first of its training data's.
-    """
-    told = conditions(vae, 1, 0) if given is None else given
-    centre = torch.zeros(vae.latent) if base is None else base.cpu()
+    """Decode the prior's centre with each of `dimensions` set to each of `values` in turn, -3 to 3
+    in seven steps unless given. A conditional model is told the first condition of its training
+    data."""
+    told = conditions(vae, 1, 0)
     steps = torch.linspace(-3, 3, 7) if values is None else values
-    z = centre.repeat(len(dimensions), len(steps), 1)
+    z = torch.zeros(len(dimensions), len(steps), vae.latent)
     for row, dimension in enumerate(dimensions):
         z[row, :, dimension] = steps
     flat = z.flatten(0, 1)

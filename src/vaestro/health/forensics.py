@@ -13,7 +13,6 @@ import torch
 
 from vaestro.foundation.plain import plain
 from vaestro.foundation.samples import Batch
-from vaestro.health.finding import Finding
 from vaestro.health.first_bad import Bad, SameNoise, Trace, watched_step
 from vaestro.health.growth import Growth
 from vaestro.health.task_copy import AnyTask, task_copy
@@ -85,10 +84,6 @@ class Forensics:
         steps = len(self.growth.steps) - 1
         last = "the last step" if steps == 1 else f"the last {steps} steps"
         return f"{name} grew {times:.3g} times over {last}."
-
-    def as_finding(self) -> Finding:
-        """For the doctor's list."""
-        return Finding("exploding", self.sentence, self.as_json(), self.remedies)
 
     def as_json(self) -> dict[str, Any]:
         """Plain values, not-finite numbers as null."""

@@ -1,6 +1,6 @@
 """What the content of volumes weighs and how it lies around their centres.
 
-Shape letters: N volumes, C channels, * two or three spatial axes, R rings.
+Shape letters: N volumes, C channels, * two or three spatial axes, R = RINGS.
 """
 
 import torch
@@ -14,15 +14,15 @@ def mass(x: Tensor) -> Tensor:
     return x.double().flatten(1).sum(1)
 
 
-def radial_profile(x: Tensor, rings: int = RINGS) -> Tensor:
+def radial_profile(x: Tensor) -> Tensor:
     """The mean over samples of the value at each distance from the centre of the grid, (R,).
 
     x: (N, C, *), summed over channels. The rings are equally wide and end at the corner; a ring
     without any place has the value 0.
     """
-    ring = _ring_numbers(tuple(x.shape[2:]), rings).to(x.device)
+    ring = _ring_numbers(tuple(x.shape[2:])).to(x.device)
     mean = x.double().mean(0).sum(0).flatten()
-    zeros = torch.zeros(rings, dtype=torch.float64, device=x.device)
+    zeros = torch.zeros(RINGS, dtype=torch.float64, device=x.device)
     total = zeros.index_add(0, ring, mean)
     count = zeros.index_add(0, ring, torch.ones_like(mean))
     return total / count.clamp(min=1)
@@ -34,11 +34,11 @@ def profile_difference(one: Tensor, other: Tensor) -> float | None:
     return float((one - other).abs().sum()) / size if size > 0 else None
 
 
-def _ring_numbers(sides: tuple[int, ...], rings: int) -> Tensor:
+def _ring_numbers(sides: tuple[int, ...]) -> Tensor:
     """The ring of each place, flat."""
     axes = [torch.arange(side, dtype=torch.float64) - (side - 1) / 2 for side in sides]
     squared = torch.stack(torch.meshgrid(*axes, indexing="ij")).square().sum(0)
     distance = squared.sqrt().flatten()
     widest = float(distance.max())
     share = distance / widest if widest > 0 else distance
-    return (share * rings).long().clamp(max=rings - 1)
+    return (share * RINGS).long().clamp(max=RINGS - 1)

@@ -10,16 +10,16 @@ from torch import Tensor, nn
 from vaestro.foundation.errors import RecipeError
 from vaestro.foundation.randomness import Stream, generator
 from vaestro.foundation.samples import SampleSpec
-from vaestro.models.condition import UNTOLD, Condition, build_condition
+from vaestro.models.condition import Condition, build_condition
 from vaestro.models.config import ModelConfig
+from vaestro.models.covariates import told_covariates
 from vaestro.models.levels import features_told, latent_shapes
 from vaestro.models.memory import Memory
 from vaestro.models.posterior_head import Head, PosteriorHead, given_posterior
 from vaestro.models.predictor import Predictor
-from vaestro.models.told import told_covariates
 from vaestro.models.vae import VAE, Parts
 from vaestro.models.whole_encoder import WholeEncoder
-from vaestro.networks.body import Conditioning, Encoder, Shape
+from vaestro.networks.body import UNTOLD, Conditioning, Encoder, Shape
 from vaestro.networks.foreign import ForeignEncoder
 from vaestro.networks.kinds import build_decoder, build_encoder
 from vaestro.probability.likelihoods.kinds import build_likelihood
@@ -78,7 +78,7 @@ def build_vae(
         transform,
         condition,
         _memory(condition, told),
-        _predictor(config, encoder, spec, random),
+        _predictor(config, encoder, random),
     )
     return VAE(parts, spec.shape, told)
 
@@ -116,9 +116,7 @@ def _memory(condition: Condition | None, told: tuple[str, ...]) -> Memory | None
     return None if condition is None and not told else Memory(len(told))
 
 
-def _predictor(
-    config: ModelConfig, encoder: Encoder, spec: SampleSpec, random: torch.Generator
-) -> Predictor | None:
+def _predictor(config: ModelConfig, encoder: Encoder, random: torch.Generator) -> Predictor | None:
     if config.predictor is None:
         return None
     return Predictor(config.predictor, prod(encoder.out_shapes[0]), random)

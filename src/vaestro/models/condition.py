@@ -12,11 +12,8 @@ from torch import Tensor, nn
 from vaestro.foundation.config import ByKind, Config, Names
 from vaestro.foundation.errors import RecipeError
 from vaestro.foundation.samples import Given, SampleSpec
-from vaestro.networks.body import Conditioning
+from vaestro.networks.body import UNTOLD, Conditioning
 from vaestro.probability.empirical import Standard
-
-UNTOLD = Conditioning()
-"""No condition at all."""
 
 
 class OneHotConfig(Config):

@@ -26,7 +26,7 @@ class ModelConfig(Config):
     covariate that is read from the encoder's features, and costs its nats.
     """
 
-    latent: int = Field(default=16, ge=1)
+    latent: int = Field(default=16, ge=1, le=2**20)
     spatial: bool = False
     condition: ConditionConfig = UnconditionalConfig()
     encoder: NetworkConfig = DenseConfig()

@@ -16,6 +16,7 @@ from vaestro.models.memory import Memory
 from vaestro.models.posterior_head import Head
 from vaestro.models.predictor import Predictor
 from vaestro.networks.body import Decoder, Encoder
+from vaestro.networks.foreign import ForeignEncoder
 from vaestro.probability.likelihoods.likelihood import Likelihood
 from vaestro.probability.posterior import Posterior
 from vaestro.probability.priors.prior import Prior
@@ -93,8 +94,10 @@ class VAE(nn.Module):
             )
 
     def features(self, x: Tensor, given: Given = NOTHING) -> tuple[Tensor, ...]:
-        """What the encoder makes of model-space samples x: (B, *), level by level."""
-        features: tuple[Tensor, ...] = self.encoder(x, self._condition("encoder", given))
+        """What the encoder makes of model-space samples x: (B, *), level by level. Ours are shown
+        the logarithm of counts; a module of the user's sees what it is given."""
+        shown = x if isinstance(self.encoder, ForeignEncoder) else self.likelihood.shown(x)
+        features: tuple[Tensor, ...] = self.encoder(shown, self._condition("encoder", given))
         return features
 
     def _posterior(self, features: tuple[Tensor, ...], given: Given) -> Posterior:

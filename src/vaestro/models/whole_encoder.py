@@ -9,16 +9,17 @@ import torch
 from torch import Tensor, nn
 
 from vaestro.foundation.randomness import Stream, generator
-from vaestro.models.condition import UNTOLD
 from vaestro.models.config import ModelConfig
 from vaestro.models.levels import latent_shapes
 from vaestro.models.posterior_head import PosteriorHead
-from vaestro.networks.body import require_one_level
+from vaestro.networks.body import UNTOLD, require_one_level
 from vaestro.networks.kinds import build_encoder
 from vaestro.networks.registry import part
+from vaestro.probability.likelihoods.negative_binomial import NegativeBinomialConfig
+from vaestro.probability.likelihoods.poisson import PoissonConfig
 
 NAME = "whole-encoder"
-READ = ("latent", "spatial", "encoder", "posterior")
+READ = ("latent", "spatial", "encoder", "posterior", "likelihood")
 """The fields of a model's configuration that its encoder and head are made from."""
 
 
@@ -37,12 +38,13 @@ class WholeEncoder(nn.Module):
         encoder = build_encoder(config.encoder, shape, UNTOLD, random)
         latents = latent_shapes(config, encoder)
         self.latent = require_one_level(latents)
+        self.counts = isinstance(config.likelihood, PoissonConfig | NegativeBinomialConfig)
         self.encoder: Any = encoder
         self.head = PosteriorHead(config.posterior, encoder.out_shapes, latents, random)
 
     def forward(self, x: Tensor) -> Tensor:
         """x: (B, *) -> (B, 2, L) or (B, 2, L, *grid): the mean and the raw scale."""
-        (features,) = self.encoder(x, None)
+        (features,) = self.encoder(torch.log1p(x) if self.counts else x, None)
         mean, raw = self.head.levels[0](features)
         both: Tensor = torch.stack([mean, raw], dim=1).unflatten(2, self.latent)
         return both

@@ -41,6 +41,10 @@ class Conditioning(NamedTuple):
         return torch.cat([x, spread.expand(-1, -1, *x.shape[2:])], dim=1)
 
 
+UNTOLD = Conditioning()
+"""No condition at all."""
+
+
 class Encoder(Protocol):
     """(B, *), condition (B, E) or None -> the features of each level, (B, F) or (B, C, *grid).
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from vaestro.networks.initialise import initialise, initialise_head
+from vaestro.networks.invertible import Chain
 
 STEEPEST = 2.0
 """A coupling's log scale lies between minus and plus this: no layer alone can overflow."""
@@ -58,40 +59,13 @@ class Coupling(nn.Module):
         return STEEPEST * torch.tanh(raw / STEEPEST), shift
 
 
-class RealNvp(nn.Module):
+def real_nvp(
+    size: int, condition: int, layers: int, width: int, generator: torch.Generator
+) -> Chain:
     """`layers` couplings one after another; `size` numbers, at least 2."""
-
-    def __init__(
-        self, size: int, condition: int, layers: int, width: int, generator: torch.Generator
-    ) -> None:
-        super().__init__()
-        if size < 2:
-            raise ValueError(f"a coupling divides its numbers, and there is {size}")
-        self.couplings = nn.ModuleList(
-            Coupling(order, condition, width, generator)
-            for order in _orders(size, layers, generator)
-        )
-
-    def forward(self, x: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
-        """x: (B, K) -> noise (B, K) and log|det| (B,)."""
-        total = x.new_zeros(len(x))
-        for coupling in self.couplings:
-            x, log_det = coupling(x, condition)
-            total = total + log_det
-        return x, total
-
-    def inverse(self, noise: Tensor, condition: Tensor) -> Tensor:
-        """noise: (B, K) -> x (B, K)."""
-        for coupling in reversed(self.couplings):
-            assert isinstance(coupling, Coupling)
-            noise = coupling.inverse(noise, condition)
-        return noise
-
-
-def _orders(size: int, layers: int, generator: torch.Generator) -> list[Tensor]:
-    """The order before each coupling: drawn, then turned so that what stayed moves, and again."""
+    if size < 2:
+        raise ValueError(f"a coupling divides its numbers, and there is {size}")
     turned = torch.arange(size).roll(-(size // 2))
-    return [
-        turned if layer % 2 else torch.randperm(size, generator=generator)
-        for layer in range(layers)
-    ]
+    return Chain(
+        lambda order: Coupling(order, condition, width, generator), turned, layers, generator
+    )

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from vaestro.foundation.config import Config, Widths
+from vaestro.foundation.config import Config, WholeNumbers
 from vaestro.networks.layers import Activation, LayerConfig, Normalisation
 from vaestro.networks.resizing import PaddingMode, PoolMode, UpsampleMode
 
@@ -28,8 +28,8 @@ def _whole(value: Any) -> Any:
     return value if value == "same" else tuple(numbers)
 
 
-Sizes = Annotated[Widths, AfterValidator(lambda sizes: _each_at_least(1, sizes))]
-Margins = Annotated[Widths, AfterValidator(lambda sizes: _each_at_least(0, sizes))]
+Sizes = Annotated[WholeNumbers, AfterValidator(lambda sizes: _each_at_least(1, sizes))]
+Margins = Annotated[WholeNumbers, AfterValidator(lambda sizes: _each_at_least(0, sizes))]
 Padding = Annotated[tuple[int, ...] | Literal["same"], BeforeValidator(_whole)]
 Count = Annotated[int, Field(ge=1)]
 

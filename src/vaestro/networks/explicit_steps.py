@@ -5,7 +5,7 @@ Shapes exclude the batch: (F,) for a row of numbers, (C, *) for a grid.
 
 from collections.abc import Callable
 from math import prod
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -24,11 +24,10 @@ from vaestro.networks.explicit_layers import (
     Weighted,
 )
 from vaestro.networks.explicit_place import Place, shown
+from vaestro.networks.few_places import TRANSPOSED
 from vaestro.networks.layers import Block, normalisation
 from vaestro.networks.one_place import CONVOLUTIONS
 from vaestro.networks.resizing import Axes, Crop, Pad, Pool, Upsample
-
-_TRANSPOSED: dict[int, Any] = {1: nn.ConvTranspose1d, 2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
 
 
 class Linear(NamedTuple):
@@ -89,7 +88,7 @@ def _transposed(place: Place, layer: TransposedLayer, channels: int) -> Linear:
                 f"padding={padding} leaves an axis of {n} only {length} elements; "
                 f"give at most {(length - 1) // 2 + padding}"
             )
-    make = _TRANSPOSED[len(place.grid)]
+    make = TRANSPOSED[len(place.grid)]
     return Linear(None, make(place.shape[0], channels, *sizes), channels)
 
 

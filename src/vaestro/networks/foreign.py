@@ -12,13 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from vaestro.foundation.errors import RecipeError
-from vaestro.networks.body import Conditioning, Shape, require_one_level
+from vaestro.networks.body import UNTOLD, Conditioning, Shape, require_one_level
 from vaestro.networks.guest import Guest, described, shown
 
 Gives = Literal["features", "posterior"]
 P = TypeVar("P")
-UNTOLD = Conditioning()
-"""No condition at all."""
 
 
 class ForeignEncoder(nn.Module):

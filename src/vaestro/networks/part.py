@@ -10,8 +10,8 @@ import torch
 from pydantic import Field, JsonValue
 from torch import nn
 
-from vaestro.foundation.config import Config, nearest
-from vaestro.foundation.errors import RecipeError, one_line
+from vaestro.foundation.config import Config
+from vaestro.foundation.errors import RecipeError, nearest, one_line
 from vaestro.networks.body import Conditioning, Shape, require_one_level
 from vaestro.networks.drawing import own_randomness
 from vaestro.networks.foreign import ForeignDecoder, ForeignEncoder, Gives

@@ -13,8 +13,7 @@ from typing import Any, TypeVar
 
 from torch import nn
 
-from vaestro.foundation.config import nearest
-from vaestro.foundation.errors import RecipeError, one_line
+from vaestro.foundation.errors import RecipeError, nearest, one_line
 
 Builder = Callable[..., nn.Module]
 B = TypeVar("B", bound=Builder)

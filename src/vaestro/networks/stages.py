@@ -8,7 +8,7 @@ spatial axes.
 """
 
 from math import prod
-from typing import Annotated, Any, cast
+from typing import Annotated, cast
 
 import torch
 from pydantic import Field
@@ -18,10 +18,9 @@ from vaestro.foundation.config import Widths
 from vaestro.foundation.errors import RecipeError
 from vaestro.networks.body import Conditioning, Shape, require_same_grid
 from vaestro.networks.dense import dense_chain
+from vaestro.networks.few_places import TRANSPOSED
 from vaestro.networks.layers import Block, Chain, LayerConfig
 from vaestro.networks.one_place import CONVOLUTIONS
-
-_TRANSPOSED: dict[int, Any] = {1: nn.ConvTranspose1d, 2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
 
 
 class StageConfig(LayerConfig):
@@ -98,7 +97,7 @@ def upward(
     short = [
         b - ((a - 1) * 2 - 2 * padding + config.kernel) for a, b in zip(small, large, strict=True)
     ]
-    module: nn.Module = _TRANSPOSED[len(small)](
+    module: nn.Module = TRANSPOSED[len(small)](
         inputs, outputs, config.kernel, stride=2, padding=padding, output_padding=tuple(short)
     )
     return module

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from vaestro.foundation.config import Widths
+from vaestro.foundation.config import WholeNumbers, Widths
 from vaestro.networks.stages import StageConfig
 
 
@@ -27,7 +27,7 @@ class UnetConfig(StageConfig):
     kind: Literal["unet"] = "unet"
     channels: Widths = (32, 64, 128)
     kernel: Annotated[int, Field(ge=3)] = 3
-    skips: Annotated[Literal["all"] | Widths, BeforeValidator(_numbered)] = "all"
+    skips: Annotated[Literal["all"] | WholeNumbers, BeforeValidator(_numbered)] = "all"
     skip_channels: Annotated[int, Field(ge=1)] = 2
 
     @model_validator(mode="after")

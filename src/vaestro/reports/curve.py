@@ -52,23 +52,18 @@ def extremes(
 ) -> NDArray[np.intp]:
     """Which of the values (R,) stay when at most `most` do: the first, the last, and the lowest and
     highest of each of equally long stretches of steps; in order. `steps` must not fall."""
-    ends = np.array([0, len(values) - 1])
+    kept = np.zeros(len(values), np.bool_)
+    kept[[0, -1]] = True
     known = np.flatnonzero(np.isfinite(values))
     if not len(known):
-        return ends
+        return np.flatnonzero(kept)
     stretches = max(1, most // 2 - 1)
     along = (steps[known] - steps[0]) / max(float(steps[-1] - steps[0]), 1.0)
     stretch = np.minimum((along * stretches).astype(np.intp), stretches - 1)
     begins = np.flatnonzero(np.diff(stretch, prepend=-1))
-    return np.unique(
-        np.concatenate(
-            [ends, *(known[_lowest(sign * values[known], begins)] for sign in (1.0, -1.0))]
-        )
-    )
-
-
-def _lowest(values: NDArray[np.float64], begins: NDArray[np.intp]) -> NDArray[np.intp]:
-    """The place of the first lowest value of each group; groups begin at `begins`."""
-    group = np.repeat(np.arange(len(begins)), np.diff(np.append(begins, len(values))))
-    lowest = np.flatnonzero(values == np.minimum.reduceat(values, begins)[group])
-    return lowest[np.unique(group[lowest], return_index=True)[1]]
+    among, sizes = values[known], np.diff(np.append(begins, len(known)))
+    for most_of in (np.minimum, np.maximum):
+        peaks = np.flatnonzero(among == np.repeat(most_of.reduceat(among, begins), sizes))
+        first = np.diff(stretch[peaks], prepend=-1) > 0
+        kept[known[peaks[first]]] = True
+    return np.flatnonzero(kept)

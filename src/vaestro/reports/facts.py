@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from vaestro.foundation.config import read_yaml
 from vaestro.foundation.errors import RecipeError
+from vaestro.foundation.yaml_text import read_yaml
 from vaestro.reports.run_files import (
     Array,
     Record,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from vaestro.foundation.files import write_text
 from vaestro.reports import advice, glossary, tables, words
-from vaestro.reports.evaluated import sections
+from vaestro.reports.evaluation import sections
 from vaestro.reports.facts import RunFacts, read_facts
 from vaestro.reports.findings import findings
 from vaestro.reports.outlook import outlook

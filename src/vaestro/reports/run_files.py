@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vaestro.foundation import files
 from vaestro.foundation.errors import RunFolderError
 
 Record = Mapping[str, Any]
@@ -19,13 +20,7 @@ def read_manifest(path: Path) -> Record:
     """The manifest; raises RunFolderError when it is missing or damaged."""
     if not path.is_file():
         raise RunFolderError(f"{path.parent} holds no manifest.json, so it is not a run folder")
-    try:
-        value = json.loads(path.read_text())
-    except ValueError:
-        value = None
-    if not isinstance(value, dict):
-        raise RunFolderError(f"{path} is damaged: it must hold one JSON object; restore it")
-    return value
+    return files.read_object(path)
 
 
 def read_object(path: Path, notes: list[str]) -> Record:
@@ -33,13 +28,10 @@ def read_object(path: Path, notes: list[str]) -> Record:
     if not path.is_file():
         return {}
     try:
-        value = json.loads(path.read_text())
-    except ValueError:
-        value = None
-    if not isinstance(value, dict):
+        return files.read_object(path)
+    except RunFolderError:
         notes.append(f"{path.name} is damaged and is left out.")
         return {}
-    return value
 
 
 def read_rows(path: Path) -> tuple[Record, ...]:

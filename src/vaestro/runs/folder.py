@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from vaestro.foundation.errors import RunFolderError
-from vaestro.foundation.files import read_json, write_json
+from vaestro.foundation.files import read_object, write_json
 
 
 class RunFolder:
@@ -43,9 +43,12 @@ class RunFolder:
             raise RunFolderError(f"{self.root} holds no recipe.yaml, so it is not a run folder")
 
     def require_free(self) -> None:
-        """Raise RunFolderError if the folder has anything in it."""
+        """Raise RunFolderError if the folder has anything in it, or cannot be made."""
         if self.root.is_file():
             raise RunFolderError(f"{self.root} is a file; give a new folder with --run")
+        file = next((parent for parent in self.root.parents if parent.is_file()), None)
+        if file is not None:
+            raise RunFolderError(f"{file} is a file and can hold no run; give another --run")
         if self.root.is_dir() and any(self.root.iterdir()):
             raise RunFolderError(
                 f"{self.root} is not empty; add --resume to go on with the run in it, "
@@ -53,12 +56,13 @@ class RunFolder:
             )
 
     def read_summary(self) -> dict[str, Any] | None:
-        """What the finished run printed, or None while there is none."""
-        return dict(read_json(self.summary)) if self.summary.is_file() else None
+        """What the finished run printed, or None while there is none. Raises RunFolderError for a
+        damaged one."""
+        return read_object(self.summary) if self.summary.is_file() else None
 
     def read_manifest(self) -> dict[str, Any]:
-        """The manifest; {} before it is written."""
-        return dict(read_json(self.manifest)) if self.manifest.is_file() else {}
+        """The manifest; {} before it is written. Raises RunFolderError for a damaged one."""
+        return read_object(self.manifest) if self.manifest.is_file() else {}
 
     def update_manifest(self, **facts: Any) -> None:
         """Add `facts` to the manifest."""

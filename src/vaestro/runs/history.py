@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from vaestro.foundation.errors import CheckpointError
+from vaestro.foundation.plain import plain
 
 
 class History:
@@ -26,7 +27,7 @@ class History:
 
     def append(self, record: Mapping[str, Any]) -> None:
         """Write one record; a number that is not finite is written as null."""
-        line = json.dumps({key: _finite(value) for key, value in record.items()}, allow_nan=False)
+        line = json.dumps(plain(dict(record)), allow_nan=False)
         data = line.encode() + b"\n"
         if self._file is not None:
             self._file.write(data)
@@ -68,9 +69,3 @@ def append_record(path: Path, record: Mapping[str, Any]) -> None:
 def last_record(path: Path) -> dict[str, Any]:
     """The newest record of a .jsonl file that has one."""
     return dict(json.loads(path.read_text().splitlines()[-1]))
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
-        return None
-    return value

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.stats import t as student
 
-from vaestro.foundation.config import read_yaml
+from vaestro.foundation.yaml_text import read_yaml
 from vaestro.reports.study.facts import LEVEL, Mean
 from vaestro.sweeps.ledger.rows import Trial
 

@@ -7,9 +7,10 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from vaestro.experiments.recipe import Recipe, apply, located, read_recipe
-from vaestro.foundation.config import Config, differences, nearest, read_yaml
-from vaestro.foundation.edit_text import as_text
-from vaestro.foundation.errors import RecipeError, RunFolderError
+from vaestro.foundation.config import Config, differences
+from vaestro.foundation.edits import as_text
+from vaestro.foundation.errors import RecipeError, RunFolderError, nearest
+from vaestro.foundation.yaml_text import read_yaml
 from vaestro.studies.command import going_on
 from vaestro.sweeps.axis import axis_of
 from vaestro.sweeps.definition import Definition, watched
@@ -72,13 +73,16 @@ class StudyConfig(Config):
 
     def require_same(self, asked: "StudyConfig", root: Path) -> None:
         """Raise RunFolderError in one line when this study, that of `root`, is not the one that is
-        asked for; its words may differ."""
+        asked for; its words may differ, and seeds may be added."""
         old, new = ({k: v for k, v in c.plain().items() if k not in WORDS} for c in (self, asked))
         changed = differences(old, new)
+        if changed == ["seeds"] and asked.seeds > self.seeds:
+            return
         if changed == ["seeds"]:
             raise RunFolderError(
                 f"{root} holds this study with {self.seeds} seeds and {asked.seeds} are asked for; "
-                f"`{going_on(root)}` goes on with {self.seeds}, or give another --out"
+                f"seeds may only grow: `{going_on(root)}` goes on with {self.seeds}, or give "
+                "another --out"
             )
         if changed:
             raise RunFolderError(

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from vaestro.foundation.config import read_yaml, write_yaml
 from vaestro.foundation.errors import RunFolderError
 from vaestro.foundation.files import write_text
+from vaestro.foundation.yaml_text import read_yaml, write_yaml
 from vaestro.studies.config import StudyConfig
 from vaestro.studies.page import write_page
 from vaestro.sweeps.definition import Definition
@@ -26,11 +26,18 @@ class StudyKeeping:
     def __init__(self, study: StudyConfig) -> None:
         self.study = study
 
+    def require_own(self, folder: SweepFolder) -> None:
+        """A search's page is not a study's."""
+        if (folder.root / "trials.csv").is_file() and not folder.study.is_file():
+            raise RunFolderError(
+                f"--out {folder.root} holds a sweep; `vaestro sweep --out {folder.root}` goes on "
+                "with it, or give another --out"
+            )
+
     def begin(self, folder: SweepFolder) -> None:
-        """study.yaml, unless it is there."""
-        path = _path(folder.root)
-        if not path.is_file():
-            write_text(path, write_yaml(self.study.plain()))
+        """study.yaml, unless it is there with as many seeds."""
+        if not folder.study.is_file() or stored_study(folder.root).seeds < self.study.seeds:
+            write_text(folder.study, write_yaml(self.study.plain()))
 
     def tables(
         self,
@@ -56,7 +63,7 @@ class StudyKeeping:
 
 def holds_study(root: Path) -> bool:
     """Whether the folder is that of a study."""
-    return _path(root).is_file()
+    return SweepFolder(root).study.is_file()
 
 
 def stored_study(root: Path) -> StudyConfig:
@@ -67,8 +74,5 @@ def stored_study(root: Path) -> StudyConfig:
             f"{root} holds no study.yaml, so it is no study; give the folder that `vaestro study` "
             "made, or the NAME of a study"
         )
-    return StudyConfig.parse(read_yaml(_path(root).read_text(), str(_path(root))))
-
-
-def _path(root: Path) -> Path:
-    return root / "study.yaml"
+    path = SweepFolder(root).study
+    return StudyConfig.parse(read_yaml(path.read_text(), str(path)))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from vaestro.foundation.config import read_yaml, write_yaml
+from vaestro.foundation.yaml_text import read_yaml, write_yaml
 from vaestro.reports.study import facts as shown
 from vaestro.studies.cells import Cell, cells, in_words, short_name
 from vaestro.studies.command import going_on

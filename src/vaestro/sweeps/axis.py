@@ -5,9 +5,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from vaestro.foundation.config import Config, nearest, read_yaml
-from vaestro.foundation.edit_text import as_text, parts
-from vaestro.foundation.errors import RecipeError
+from vaestro.foundation.config import Config
+from vaestro.foundation.edits import as_text, parts
+from vaestro.foundation.errors import RecipeError, nearest
+from vaestro.foundation.yaml_text import read_yaml
 
 FieldPath = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z0-9_]+)*$")]
 

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from vaestro.experiments.recipe import Recipe, apply
 from vaestro.foundation.config import Config, differences
 from vaestro.foundation.errors import RecipeError, RunFolderError
+from vaestro.sweeps.axis import Axis, ChoiceAxis
 from vaestro.sweeps.earlier import Earlier
 from vaestro.sweeps.goal import FROM_TRAINING, Goal, require_comparable
 from vaestro.sweeps.halving import HalvingConfig
@@ -21,6 +22,10 @@ NSGA-II (Deb et al. 2002), at random, a Sobol sequence, or every cell of a grid.
 BATCH = 16
 """So many settings are asked at once when it is not said: a population of the usual width."""
 
+FEWEST, GROWTH = 4, 4
+"""Growing batches have so many settings at least, and at most one in so many of those asked
+before."""
+
 MOST = 100_000
 """A sweep has at most so many trials; more are surely a slip."""
 
@@ -32,6 +37,8 @@ class Definition(Config):
     most (null: measured). `screen`: what is forecast to collapse is not trained. `halving`: at
     rungs of its length a trial goes on only if it is among the best. `earlier` trials of another
     sweep are told to the search. `seed` is that of the search; the trials have the recipe's.
+    `default`: the recipe as it is is the first trial, where the space holds it and the search is
+    none over a grid. `growing`: the first batches are small, so that a search learns early.
     """
 
     recipe: Recipe
@@ -44,6 +51,8 @@ class Definition(Config):
     screen: bool = True
     halving: HalvingConfig | None = None
     earlier: tuple[Earlier, ...] = ()
+    default: bool = True
+    growing: bool = False
 
     @model_validator(mode="after")
     def _one_fate(self) -> Self:
@@ -53,6 +62,13 @@ class Definition(Config):
                 "give training.monitor=stop or off"
             )
         return self
+
+    def next_batch(self, asked: int) -> int:
+        """How many settings are asked at once when so many were asked before."""
+        count = FEWEST
+        while 2 * GROWTH * count <= asked:  # doubled: each width is measured once
+            count *= 2
+        return min(self.batch, count) if self.growing else self.batch
 
     def require_sound(self) -> None:
         """Raise RecipeError in one line where the space or the goal does not fit the recipe."""
@@ -81,6 +97,16 @@ class Definition(Config):
                 "leave one of them out"
             )
 
+    def grown_from(self, other: "Definition") -> bool:
+        """Whether this is the grid of `other` with more values on some of its axes: every cell of
+        the one is a cell of the other."""
+        if self.search != "grid" or len(self.space.axes) != len(other.space.axes):
+            return False
+        axes = zip(self.space.axes, other.space.axes, strict=True)
+        more = all(_more(ours, theirs) for ours, theirs in axes)
+        space = self.space.model_copy(update={"axes": other.space.axes})
+        return more and self.model_copy(update={"space": space}) == other
+
     def require_same(self, other: "Definition", where: str) -> None:
         """Raise RunFolderError naming what differs from the definition stored in `where`."""
         changed = differences(self.plain(), other.plain())
@@ -90,6 +116,14 @@ class Definition(Config):
                 f"{' and more' if len(changed) > 4 else ''}; give the same command to go on with "
                 "it (only --trials may grow), or another --out"
             )
+
+
+def _more(axis: Axis, other: Axis) -> bool:
+    """Whether the axis has the values of the other, and perhaps more."""
+    if not isinstance(axis, ChoiceAxis) or not isinstance(other, ChoiceAxis):
+        return axis == other
+    alike = (axis.field, axis.branches) == (other.field, other.branches)
+    return alike and set(other.values) <= set(axis.values)
 
 
 def watched(recipe: Recipe) -> Recipe:

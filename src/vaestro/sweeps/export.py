@@ -6,9 +6,9 @@ from typing import Any
 
 from optuna.storages import RDBStorage
 
-from vaestro.foundation.config import read_yaml
 from vaestro.foundation.errors import DataError
 from vaestro.foundation.files import new_directory, new_file, write_text
+from vaestro.foundation.yaml_text import read_yaml
 from vaestro.sweeps.definition import Definition
 from vaestro.sweeps.goal import DIRECTIONS
 from vaestro.sweeps.ledger.rows import Trial

@@ -6,6 +6,7 @@ ledger.sqlite    the truth of every trial, unless it is in a database elsewhere
 batches/BBBB-T/  the population of batch B as the holder of token T trained it
 trials/NNNN      the run folder of trial N: a link into its batch
 report.html      best.yaml    trials.csv    pictures/    logs/
+copies.json      which trials were copied to which URL
 """
 
 import os
@@ -14,9 +15,9 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from vaestro.foundation.config import read_yaml, write_yaml
 from vaestro.foundation.errors import RunFolderError
 from vaestro.foundation.files import read_json, write_json, write_text
+from vaestro.foundation.yaml_text import read_yaml, write_yaml
 
 TRIES = 5
 """So often a folder is copied that someone else is still writing into."""
@@ -32,7 +33,9 @@ class SweepFolder:
         self.batches = root / "batches"
         self.trials = root / "trials"
         self.report = root / "report.html"
+        self.study = root / "study.yaml"
         self.best = root / "best.yaml"
+        self.tables = root / "trials.csv"
         self.logs = root / "logs"
 
     @property
@@ -60,9 +63,13 @@ class SweepFolder:
         url = storage or f"sqlite:///{(self.root / 'ledger.sqlite').resolve()}"
         return {"id": uuid.uuid4().hex, "storage": url}
 
+    def write_definition(self, definition: dict[str, Any]) -> None:
+        """Replace the definition, whole or not at all."""
+        write_text(self.definition, write_yaml(definition))
+
     def create(self, definition: dict[str, Any], place: dict[str, Any]) -> None:
         """Write the definition, and last the place that makes the folder a sweep."""
-        write_text(self.definition, write_yaml(definition))
+        self.write_definition(definition)
         write_json(self.place, place)
         self.place.chmod(0o600)  # a storage's address may hold a password
 

@@ -10,8 +10,8 @@ from typing import Annotated, Literal, NamedTuple, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from vaestro.foundation.config import Config, nearest
-from vaestro.foundation.errors import RecipeError
+from vaestro.foundation.config import Config
+from vaestro.foundation.errors import RecipeError, nearest
 from vaestro.sweeps.limit import Limit
 
 Direction = Literal["minimize", "maximize"]

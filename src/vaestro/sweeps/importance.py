@@ -8,7 +8,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import optuna
-from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState
 
@@ -70,6 +69,9 @@ def _of_figure(study: optuna.Study, place: int, name: str, fields: Sequence[str]
 
     def target(trial: FrozenTrial) -> float:
         return float(trial.values[place])
+
+    # sklearn's forests take a second to import, and a worker needs none
+    from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 
     found = get_param_importances(
         study,

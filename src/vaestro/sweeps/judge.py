@@ -38,6 +38,11 @@ class RungJudge:
         self.left |= over
         return over.keys()
 
+    @property
+    def ended(self) -> Collection[int]:
+        """The members that were not among the best of a rung."""
+        return self.left.keys()
+
     def _cost(self, figures: Mapping[str, Any]) -> float:
         known = dict(figures)
         if self.figure == "elbo":

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from vaestro.foundation.errors import RunFolderError
 from vaestro.sweeps.definition import Definition
 from vaestro.sweeps.folder import SweepFolder
 from vaestro.sweeps.ledger.rows import Trial
@@ -13,6 +14,9 @@ from vaestro.sweeps.summary import write_outcome
 
 class Keeping(Protocol):
     """What is written into the folder, and when. `trials` are all that were asked."""
+
+    def require_own(self, folder: SweepFolder) -> None:
+        """Raise RunFolderError in one line where the folder holds what this would write over."""
 
     def begin(self, folder: SweepFolder) -> None:
         """The folder is this sweep's now; nothing has been trained yet, or it goes on."""
@@ -39,6 +43,14 @@ class Keeping(Protocol):
 
 class SweepKeeping:
     """A search: the best recipe, a line for each trial, a page."""
+
+    def require_own(self, folder: SweepFolder) -> None:
+        """A study's page and tables are not a search's."""
+        if folder.study.is_file():
+            raise RunFolderError(
+                f"--out {folder.root} holds a study; `vaestro study --out {folder.root}` goes on "
+                "with it, or give another --out"
+            )
 
     def begin(self, folder: SweepFolder) -> None:
         """Nothing more: the folder's definition says all."""

@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from vaestro.foundation.config import Config, leaves, nearest
-from vaestro.foundation.errors import RecipeError
+from vaestro.foundation.config import Config, leaves
+from vaestro.foundation.errors import RecipeError, nearest
 
 _FORM = re.compile(r"^\s*([A-Za-z_][\w.]*)\s*(<=|>=)\s*(\S+)\s*$")
 

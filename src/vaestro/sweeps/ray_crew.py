@@ -6,6 +6,7 @@ Ray only lends the processes. What is true stands in the ledger, so Ray may die 
 import logging
 import os
 import socket
+import uuid
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 from vaestro.foundation.errors import RecipeError, StorageError, one_line
 from vaestro.sweeps.folder import SweepFolder
 from vaestro.sweeps.ledger.ledger import Ledger
+from vaestro.sweeps.released import release
 from vaestro.sweeps.worker import Worker
 
 FAILURES = 3
@@ -27,13 +29,16 @@ REACH_SECONDS = 5.0
 class RayWorker:
     """What runs in an actor: a worker like any other."""
 
-    def work(self, root: str, lease_seconds: float) -> bool:
-        """Work on the sweep in `root`, a path that every node sees, until no trial is left."""
+    def work(self, root: str, lease_seconds: float, owner: str) -> bool:
+        """Work on the sweep in `root`, a path that every node sees, until no trial is left; as
+        `owner`, also when Ray has placed the actor anew."""
         folder = SweepFolder(Path(root))
         place = folder.read_place()
         ledger = Ledger(place["storage"])
         try:
-            return Worker(ledger, place["id"], print, folder.root, lease_seconds).work()
+            return Worker(
+                ledger, place["id"], print, folder.root, lease_seconds, owner=owner
+            ).work()
         finally:
             ledger.close()
 
@@ -50,7 +55,8 @@ class RayCrew:
         address: str,
         gpus: float,
     ) -> None:
-        self.count, self.say = count, say
+        self.folder, self.count, self.say = folder, count, say
+        self._name = f"ray:{uuid.uuid4().hex}"
         self._given = (str(folder.root.resolve()), lease_seconds)
         self._ray = _connected(address)
         options = {"max_restarts": -1, "max_task_retries": -1, "num_cpus": 1, "num_gpus": gpus}
@@ -73,10 +79,16 @@ class RayCrew:
             raise StorageError(f"Ray is gone ({_short(fault)}); the same command goes on") from None
 
     def dismiss(self) -> None:
-        """End the actors. A batch in hand waits until its lease runs out."""
+        """End the actors, and let anyone take the batches that they held."""
+        owners = {self._owner(place) for place in self._tasks}
         for actor, _ in self._tasks.values():
             self._ray.kill(actor)
+        self._tasks = {}
         self._ray.shutdown()
+        release(self.folder, owners)
+
+    def _owner(self, place: int) -> str:
+        return f"{self._name}:{place}"
 
     def _look_after(self, place: int) -> None:
         if place in self._tasks:
@@ -92,7 +104,7 @@ class RayCrew:
                 self._done.add(place)
                 return
         actor = self._actor.remote()
-        self._tasks[place] = (actor, actor.work.remote(*self._given))
+        self._tasks[place] = (actor, actor.work.remote(*self._given, self._owner(place)))
 
     def _failed(self, place: int, fault: Exception) -> None:
         self._failures += 1

@@ -4,8 +4,9 @@ from typing import NamedTuple
 
 import torch
 
-from vaestro.experiments.assemble import Assembly, Material
+from vaestro.experiments.assemble import Assembly
 from vaestro.experiments.forecast import judged_recipe, settled
+from vaestro.experiments.material import Material
 from vaestro.experiments.population.parts import SharedParts
 from vaestro.experiments.recipe import Recipe
 from vaestro.foundation.errors import UserError, one_line

@@ -31,6 +31,7 @@ from vaestro.experiments.recipe import Recipe
 from vaestro.foundation.errors import RecipeError
 from vaestro.foundation.randomness import Stream, derive_seed
 from vaestro.sweeps.axis import ChoiceAxis, RangeAxis
+from vaestro.sweeps.default import default_of
 from vaestro.sweeps.definition import Search
 from vaestro.sweeps.goal import Goal
 from vaestro.sweeps.ledger.rows import Proposal, Trial
@@ -58,6 +59,7 @@ class Question(NamedTuple):
     trials: Sequence[Trial]
     remembered: Mapping[str, Any]
     earlier: Sequence[Trial] = ()
+    default: bool = True
 
     @property
     def asked(self) -> int:
@@ -80,6 +82,10 @@ def ask(question: Question, count: int) -> Asked:
         place = storage.get_study_id_from_name(study.study_name)
         for key, value in question.remembered.items():
             storage.set_study_system_attr(place, key, value)
+        if question.default and not question.trials:
+            own = default_of(question.base, question.space)
+            if own is not None:
+                study.enqueue_trial(own)
         proposals = [_next(question, study) for _ in range(count)]
         remembered = storage.get_study_system_attrs(place)
     return Asked(proposals, dict(remembered))
@@ -94,7 +100,10 @@ def grid_of(base: Recipe, space: Space) -> list[Params]:
 
 
 def _of_grid(question: Question, count: int) -> Asked:
-    cells = grid_of(question.base, question.space)[question.asked : question.asked + count]
+    """Cells that no trial has, in order: a grid may have grown since the first was asked."""
+    had = [trial.params for trial in question.trials]
+    every = grid_of(question.base, question.space)
+    cells = [cell for cell in every if cell not in had][:count]
     edits = question.space.edits
     return Asked([Proposal(cell, edits(cell), {}) for cell in cells], {})
 

@@ -10,8 +10,9 @@ from typing import Any, Self
 from pydantic import Field, model_validator
 
 from vaestro.experiments.recipe import Recipe, apply
-from vaestro.foundation.config import Config, differences, read_yaml
+from vaestro.foundation.config import Config, differences
 from vaestro.foundation.errors import RecipeError, UserError
+from vaestro.foundation.yaml_text import read_yaml
 from vaestro.sweeps.axis import Axis, ChoiceAxis, RangeAxis, axis_of
 from vaestro.sweeps.limit import Limit
 

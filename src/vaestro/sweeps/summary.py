@@ -36,7 +36,7 @@ def summary_of(
     return {
         "sweep": str(root),
         "status": status,
-        "sentence": _sentence(status, trials, counts, untrained),
+        "sentence": _sentence(status, counts, untrained),
         "trials": len(trials),
         **counts,
         "untrained": untrained,
@@ -64,7 +64,7 @@ def write_outcome(
     folder: SweepFolder, definition: Definition, trials: Sequence[Trial], summary: dict[str, Any]
 ) -> None:
     """Write best.yaml and trials.csv."""
-    write_text(folder.root / "trials.csv", as_csv(definition, trials))
+    write_text(folder.tables, as_csv(definition, trials))
     if summary["best"] is not None:
         chosen = next(t for t in trials if t.number == summary["best"]["trial"])
         recipe = definition.space.recipe(definition.recipe, chosen.params)
@@ -104,7 +104,7 @@ def _count(trials: Sequence[Trial], state: str) -> int:
     return sum(trial.state == state for trial in trials)
 
 
-def _sentence(status: str, trials: Sequence[Trial], counts: dict[str, int], untrained: int) -> str:
+def _sentence(status: str, counts: dict[str, int], untrained: int) -> str:
     ended = sum(counts.values())
     told = f"{counts['finished']} finished, {counts['pruned']} pruned"
     told += f" ({untrained} of them before the first step)" if untrained else ""

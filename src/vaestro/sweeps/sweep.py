@@ -4,23 +4,22 @@ The truth is in the ledger. This coordinator can be killed at any moment; the sa
 """
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from vaestro.foundation.errors import RunFolderError, StorageError, UserError
-from vaestro.runs.lock import locked
+from vaestro.foundation.errors import StorageError, UserError
+from vaestro.sweeps.copies import Copies
 from vaestro.sweeps.crew import Crew
-from vaestro.sweeps.definition import Definition, trials_of
+from vaestro.sweeps.definition import Definition
 from vaestro.sweeps.folder import SweepFolder
 from vaestro.sweeps.keeping import Keeping, SweepKeeping
 from vaestro.sweeps.ledger.ledger import Ledger
 from vaestro.sweeps.ledger.rows import Batch, Sweep, Trial
+from vaestro.sweeps.opening import alone, count_of, opened, undo
 from vaestro.sweeps.page import try_page
 from vaestro.sweeps.ray_crew import RayCrew, require_reachable
-from vaestro.sweeps.search import grid_of
 from vaestro.sweeps.summary import summary_of
 from vaestro.sweeps.worker import LEASE_SECONDS
 from vaestro.training.interruption import interruption
@@ -71,7 +70,9 @@ class Wanted(NamedTuple):
 
     `storage`: the ledger's address, None for a file in the folder. `workers`: processes on this
     machine, or actors of the Ray cluster at `ray`, each with `gpus` of a GPU. `lease_seconds`: how
-    long a batch waits for a worker that makes no progress.
+    long a batch waits for a worker that makes no progress. `fork`: the first processes are forked
+    from this one, see `forked`. `copy_to`: the run folders of trials that have ended are copied to
+    this URL.
     """
 
     workers: int = 1
@@ -79,12 +80,29 @@ class Wanted(NamedTuple):
     lease_seconds: float = LEASE_SECONDS
     ray: str | None = None
     gpus: float = 0.0
+    fork: bool = False
+    copy_to: str | None = None
 
     def crew(self, folder: SweepFolder, say: Callable[[str], None]) -> Crew | RayCrew:
         """Who does the work."""
         if self.ray is None:
-            return Crew(folder, self.workers, self.lease_seconds, say)
+            crew = Crew(folder, self.workers, self.lease_seconds, say)
+            if self.fork:
+                crew.prepare()
+            return crew
         return RayCrew(folder, self.workers, self.lease_seconds, say, self.ray, self.gpus)
+
+    def copies(self, folder: SweepFolder, say: Callable[[str], None]) -> Copies | None:
+        """Who copies what has ended. Raises StorageError for a URL that cannot be written."""
+        return None if self.copy_to is None else Copies(folder, self.copy_to, say)
+
+
+class Hands(NamedTuple):
+    """Who works on a sweep: on its trials, on copies of them if these are wanted, on its pages."""
+
+    crew: Crew | RayCrew
+    copies: Copies | None
+    keeping: Keeping
 
 
 def sweep(
@@ -99,95 +117,35 @@ def sweep(
     --json` prints. `definition` None is the one that is there, `trials` None its number, `keeping`
     None that of a search. Raises UserError before the folder exists, StorageError when no worker
     can go on."""
-    folder = SweepFolder(root)
+    folder, kept = SweepFolder(root), keeping or SweepKeeping()
     folder.require_usable()
+    kept.require_own(folder)
     if wanted.ray is not None:
         require_reachable(wanted.ray)
     if definition is None:
         definition = Definition.parse(folder.read_definition())
-    count = _count(folder, definition, trials)
+    count = count_of(folder, definition, trials)
+    copies = wanted.copies(folder, display.say)
     made = not root.exists()
-    root.mkdir(parents=True, exist_ok=True)
-    with _alone(root):
-        try:
-            ledger, id = _opened(folder, definition, count, wanted.storage, display)
-        except (UserError, StorageError):
-            _undo(folder, made)
-            raise
-        try:
-            kept = keeping or SweepKeeping()
-            kept.begin(folder)
-            return _carried_out(folder, definition, ledger, id, wanted, display, kept)
-        finally:
-            ledger.close()
-
-
-def _count(folder: SweepFolder, definition: Definition, trials: int | None) -> int:
-    """How many trials there shall be; 0 for as many as the sweep has. Raises RecipeError where the
-    definition is not sound or the number not legal."""
-    if folder.exists and trials is None:
-        return 0
-    if not folder.exists:
-        definition.require_sound()
-    grid = definition.search == "grid"
-    cells = grid_of(definition.recipe, definition.space) if grid else []
-    return trials_of(trials, definition.search, cells)
-
-
-def _undo(folder: SweepFolder, made: bool) -> None:
-    """Leave no folder behind that a refused sweep made."""
-    if made and not folder.exists:
-        for path in (folder.definition, folder.root / ".lock"):
-            path.unlink(missing_ok=True)
-        folder.root.rmdir()
-
-
-@contextmanager
-def _alone(root: Path) -> Iterator[None]:
+    crew = wanted.crew(folder, display.say)  # no lock and no database is open yet
     try:
-        with locked(root):
-            yield
-    except RunFolderError as fault:
-        if "another process" not in str(fault):
-            raise
-        raise RunFolderError(
-            f"another `vaestro sweep` is at work in {root}; to help it, run `vaestro worker {root}`"
-        ) from None
-
-
-def _opened(
-    folder: SweepFolder,
-    definition: Definition,
-    count: int,
-    storage: str | None,
-    display: SweepDisplay,
-) -> tuple[Ledger, str]:
-    """The ledger, with this sweep in it. A folder is a sweep only once its ledger answered."""
-    if folder.exists:
-        Definition.parse(folder.read_definition()).require_same(definition, str(folder.root))
-        place = folder.read_place()
-        _require_storage(storage, place["storage"], folder.root)
-        ledger = Ledger(place["storage"], say=display.say)
-    else:
-        place = folder.place_for(storage)
-        ledger = Ledger(place["storage"], say=display.say)
-        folder.create(definition.plain(), place)
-    values = definition.plain()
-    root = str(folder.root.resolve())
-    first = Sweep(place["id"], definition.recipe.name, root, values, count, "running", 0, {})
-    ledger.create(first)
-    if ledger.sweep(place["id"]).trials < count:
-        ledger.extend(place["id"], count)
-    ledger.set_state(place["id"], "running")
-    return ledger, place["id"]
-
-
-def _require_storage(asked: str | None, stored: str, root: Path) -> None:
-    if asked is not None and asked != stored:
-        raise RunFolderError(
-            f"{root} has its ledger elsewhere than --storage says; leave --storage out to go on, "
-            "or give another --out"
-        )
+        root.mkdir(parents=True, exist_ok=True)
+        with alone(root):
+            try:
+                ledger, id = opened(folder, definition, count, wanted.storage, display.say)
+                if copies is not None:
+                    copies.begin(id)
+            except (UserError, StorageError):
+                undo(folder, made)
+                raise
+            try:
+                kept.begin(folder)
+                hands = Hands(crew, copies, kept)
+                return _carried_out(folder, definition, ledger, id, hands, display)
+            finally:
+                ledger.close()
+    finally:
+        crew.dismiss()
 
 
 def _carried_out(
@@ -195,14 +153,13 @@ def _carried_out(
     definition: Definition,
     ledger: Ledger,
     id: str,
-    wanted: Wanted,
+    hands: Hands,
     display: SweepDisplay,
-    keeping: Keeping,
 ) -> dict[str, Any]:
+    crew, copies, keeping = hands
     began = time.monotonic()
     standing = look(ledger, id)
     display.opened(definition, standing, folder.root)
-    crew = wanted.crew(folder, display.say)
     with interruption() as asked:
         try:
             while not (standing.done or standing.stopped or asked.is_set()):
@@ -210,6 +167,8 @@ def _carried_out(
                 asked.wait(LOOK_SECONDS)
                 standing = look(ledger, id)
                 display.looked(standing)
+                if copies is not None:
+                    copies.keep(standing.trials)
         finally:
             crew.dismiss()
     standing = look(ledger, id)
@@ -222,6 +181,8 @@ def _carried_out(
     fault = try_page(partial(keeping.page, *told), folder.root)
     if fault:
         display.say(fault)
+    if copies is not None:
+        summary["copied"] = copies.end(standing.trials)
     return summary
 
 

@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -40,15 +41,18 @@ class Worker:
         root: Path | None = None,
         lease_seconds: float = LEASE_SECONDS,
         parent: int | None = None,
+        owner: str | None = None,
     ) -> None:
         """`root`: where the sweep's folder is on this machine; None takes the ledger's word.
-        `parent`: the process that the worker works for, without which it goes."""
+        `parent`: the process that the worker works for, without which it goes. `owner`: the name
+        under which it holds batches; None for its machine's and its process's."""
         self.parent = parent
         self.ledger, self.id, self.say, self.lease_seconds = ledger, id, say, lease_seconds
         sweep = ledger.sweep(id)
         self.folder = SweepFolder(Path(sweep.root) if root is None else root)
-        self.definition = Definition.parse(sweep.definition)
-        self.owner = f"{socket.gethostname()}:{os.getpid()}"
+        self._plain = sweep.definition
+        self.definition = Definition.parse(self._plain)
+        self.owner = owner or owner_of(os.getpid())
         self.shared = SharedParts()
 
     def work(self) -> bool:
@@ -67,6 +71,7 @@ class Worker:
         while (sweep := self.ledger.sweep(self.id)).state != "stopped":
             if self.parent is not None and os.getppid() != self.parent:
                 return False
+            self._follow(sweep)
             lease = self.ledger.lease(self.id, self.owner, self.lease_seconds)
             lease = lease or self._asked(sweep)
             if lease is not None:
@@ -78,9 +83,15 @@ class Worker:
                 time.sleep(IDLE_SECONDS)
         return False
 
+    def _follow(self, sweep: Sweep) -> None:
+        """Take over the definition of a sweep that has grown meanwhile."""
+        if sweep.definition != self._plain:
+            self._plain = sweep.definition
+            self.definition = Definition.parse(self._plain)
+
     def _asked(self, sweep: Sweep) -> Lease | None:
         """A batch of new settings; None when there are none left, or another worker was faster."""
-        count = min(self.definition.batch, sweep.trials - sweep.asked)
+        count = min(self.definition.next_batch(sweep.asked), sweep.trials - sweep.asked)
         if count <= 0:
             return None
         question = self._question(sweep)
@@ -101,6 +112,7 @@ class Worker:
             trials=self.ledger.trials(self.id),
             remembered=sweep.search,
             earlier=[one.as_trial() for one in self.definition.earlier],
+            default=self.definition.default,
         )
 
     def _run(self, lease: Lease) -> bool:
@@ -129,6 +141,26 @@ class Worker:
             return self.ledger.renew(holder.lease, self.lease_seconds, holder.steps)
         except StorageError:
             return True
+
+
+def work_in(folder: SweepFolder, lease_seconds: float, parent: int | None) -> bool:
+    """Work on the sweep in `folder` as a process of `parent` until every trial is done, as
+    `Worker.work` does."""
+    place = folder.read_place()
+    ledger = Ledger(place["storage"], say=_say)
+    try:
+        return Worker(ledger, place["id"], _say, folder.root, lease_seconds, parent).work()
+    finally:
+        ledger.close()
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def owner_of(process: int) -> str:
+    """The name of a worker that is a process of this machine."""
+    return f"{socket.gethostname()}:{process}"
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from vaestro.probability.beta import BetaState
 from vaestro.probability.objective import Terms
 from vaestro.training.distribution.company import Company
 from vaestro.training.distribution.ranks import ALONE
-from vaestro.training.dropped import Dropped, Mask, dropped_in, masked
+from vaestro.training.dropout_masks import Dropped, Mask, dropped_in, masked
 from vaestro.training.rows import row_slices
 from vaestro.training.task import Task
 

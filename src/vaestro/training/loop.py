@@ -18,6 +18,7 @@ from vaestro.foundation.samples import Batch
 from vaestro.foundation.schedules import Horizon
 from vaestro.runs.history import History
 from vaestro.training import checkpoints
+from vaestro.training.allocator import freed_memory_kept, give_back
 from vaestro.training.config import EarlyStoppingConfig, TrainingConfig
 from vaestro.training.distribution.company import Company
 from vaestro.training.distribution.ranks import ALONE, Ranks
@@ -77,7 +78,8 @@ class Loop:
         """
         company = Company(self.ranks, self.task.module, self.config.batch_size)
         stepper = Stepper(self.task, self.config, self.horizon, self.seed, company)
-        with interruption() as asked:
+        give_back()
+        with interruption() as asked, freed_memory_kept():
             self.begin(state)
             while self.goes_on(state):
                 if company.stops(asked.is_set()):

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from vaestro.foundation.errors import RecipeError
+from vaestro.training.allocator import freed_memory_kept
 from vaestro.training.config import TrainingConfig
 
 
@@ -98,14 +99,16 @@ def resumed(
 
 @contextmanager
 def in_force(plan: Plan) -> Iterator[None]:
-    """Apply the plan's process-wide settings, and put the old ones back afterwards."""
+    """Apply the plan's process-wide settings, and put the old ones back afterwards; memory that is
+    freed is kept meanwhile."""
     threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     torch.set_num_threads(plan.threads)
     if plan.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True)
     try:
-        yield
+        with freed_memory_kept():
+            yield
     finally:
         torch.set_num_threads(threads)
         if plan.deterministic:  # the call alone loads the compiler, two seconds of work

@@ -14,7 +14,7 @@ from vaestro.training.config import TrainingConfig
 from vaestro.training.distribution.company import Company
 from vaestro.training.distribution.ranks import ALONE
 from vaestro.training.guard import buffers_of, explain, gradient_norm
-from vaestro.training.optimiser import set_rates
+from vaestro.training.optimiser import apply_gradients, set_rates
 from vaestro.training.state import TrainState
 from vaestro.training.task import Task
 
@@ -58,7 +58,7 @@ class Stepper:
             fault = explain(self._parts, batch, state.control, step, self.seed, terms)
             self._restore(kept)
             raise fault
-        state.optimiser.step()
+        apply_gradients(state.optimiser)
         self._forget_gradients()
         state.control = self.task.advanced(state.control, terms, step)
         state.meter.add(terms)

@@ -11,8 +11,8 @@ from vaestro.foundation.errors import DivergedError
 from vaestro.foundation.schedules import Horizon
 from vaestro.training.config import TrainingConfig
 from vaestro.training.elbo import ElboTask
-from vaestro.training.fresh import fresh_state
 from vaestro.training.importance import ImportanceTask
+from vaestro.training.initial_state import fresh_state
 from vaestro.training.loop import Batches
 from vaestro.training.state import TrainState
 from vaestro.training.step import Stepper

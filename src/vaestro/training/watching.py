@@ -38,6 +38,10 @@ class Judge(Protocol):
         """Of the runs that were just validated after `epoch` epochs, by number, those that end
         here; `validated` are their figures."""
 
+    @property
+    def ended(self) -> Collection[int]:
+        """The runs that it has ended, by number."""
+
 
 class Monitor(Protocol):
     """Looks at a run and says what goes wrong with it.

@@ -9,6 +9,8 @@ import numpy as np
 
 TILE = 56
 """A tile is enlarged by a whole factor until it is at least about this many pixels."""
+GAP = 2
+"""Pixels between tiles, and around them."""
 
 
 def is_picture(shape: tuple[int, ...]) -> bool:
@@ -16,17 +18,17 @@ def is_picture(shape: tuple[int, ...]) -> bool:
     return len(shape) == 3 and shape[0] in (1, 3)
 
 
-def tiled(images: np.ndarray, gap: int = 2) -> np.ndarray:
+def tiled(images: np.ndarray) -> np.ndarray:
     """images: (R, C, channels, H, W) in [0, 1] -> bytes (height, width, channels), white gaps."""
     rows, columns, channels, height, width = images.shape
     factor = max(1, math.ceil(TILE / max(height, width)))
     levels = np.round(np.clip(images, 0, 1) * 255).astype(np.uint8)
     large = levels.repeat(factor, 3).repeat(factor, 4)
-    tall, wide = height * factor + gap, width * factor + gap
-    sheet = np.full((rows * tall + gap, columns * wide + gap, channels), 255, np.uint8)
+    tall, wide = height * factor + GAP, width * factor + GAP
+    sheet = np.full((rows * tall + GAP, columns * wide + GAP, channels), 255, np.uint8)
     for r in range(rows):
         for c in range(columns):
-            top, left = gap + r * tall, gap + c * wide
+            top, left = GAP + r * tall, GAP + c * wide
             tile = large[r, c].transpose(1, 2, 0)
             sheet[top : top + tile.shape[0], left : left + tile.shape[1]] = tile
     return sheet

@@ -4,6 +4,7 @@ Layout: two zero bytes, a type code, the number of axes, each axis as a big-endi
 numbers, big-endian, last axis fastest (LeCun, Cortes and Burges).
 """
 
+import re
 import struct
 from math import prod
 from pathlib import Path
@@ -19,6 +20,8 @@ from vaestro.foundation.config import Config
 from vaestro.foundation.errors import DataError
 
 TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+NAMED = re.compile(r"[-.]idx\d")
+"""How the family's files are named: train-images-idx3-ubyte, train-images.idx3-ubyte."""
 PARTS = ("train-images", "train-labels", "t10k-images", "t10k-labels")
 WANTED = (
     "train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and "
@@ -93,7 +96,7 @@ def holds_idx(path: Path) -> bool:
     """Whether `path` is an idx file, or a folder with idx files of images."""
     if path.is_dir():
         return any("idx3" in inner.name for inner in path.iterdir())
-    return "idx" in path.name or is_idx(path)
+    return NAMED.search(path.name) is not None or is_idx(path)
 
 
 def is_idx(path: Path) -> bool:

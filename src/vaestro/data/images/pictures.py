@@ -4,28 +4,23 @@ Shape letters: N pictures, C channels (1 grey, 3 colour), H height, W width.
 """
 
 import warnings
-import zipfile
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 from pydantic import Field
 
 from vaestro.data.dataset import DataSet, checked
-from vaestro.data.folder_files import folder_files, folder_labels, is_shown, left_out
-from vaestro.data.images.picture_files import DAMAGE, PictureFiles, is_picture, picture_files
+from vaestro.data.folder_files import folder_files, folder_labels, left_out
+from vaestro.data.images.picture_files import PictureFiles, is_picture, picture_files
+from vaestro.data.images.pixels import Colour, pixels_of
 from vaestro.data.storage import GREY
 from vaestro.foundation.config import Config
 from vaestro.foundation.errors import DataError, one_line
 from vaestro.foundation.samples import ValueKind
 
-if TYPE_CHECKING:
-    from PIL.Image import Image
-
-SIXTEEN_BITS = ("I", "I;16", "I;16B", "I;16L", "I;16N")
 Side = Annotated[int, Field(ge=1)]
-Colour = Literal["auto", "grey", "rgb"]
 
 
 class PicturesConfig(Config):
@@ -56,7 +51,8 @@ def load_pictures(config: PicturesConfig) -> DataSet:
             "--set data.path=FOLDER"
         )
     with picture_files(Path(config.path)) as files:
-        values = _stacked(_decoded(files, config), config.colour)
+        pictures = _decoded(files, config)
+    values = _stacked([picture.pixels for picture in pictures], config.colour)
     if config.invert:
         values = (255 if values.dtype == np.uint8 else np.float32(1)) - values
     kind, scale, levels = _meaning(values)
@@ -69,7 +65,7 @@ def load_pictures(config: PicturesConfig) -> DataSet:
         levels=levels,
         labels=labels,
         label_names=called,
-        notes=left_out(files.others, "pictures"),
+        notes=(*left_out(files.others, "pictures"), *_first_frames(files, pictures)),
     )
 
 
@@ -78,29 +74,44 @@ def is_picture_folder(path: Path) -> bool:
     return path.is_dir() and any(map(is_picture, folder_files(path)))
 
 
-def is_picture_zip(path: Path) -> bool:
-    """Whether `path` is a readable .zip with a picture in it."""
-    if path.suffix.lower() != ".zip" or not path.is_file():
-        return False
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return any(is_picture(name) and is_shown(name) for name in archive.namelist())
-    except (OSError, *DAMAGE):
-        return False
+def is_picture_file(path: Path) -> bool:
+    """Whether `path` is named as a .zip, of which only those with pictures are read, or as one
+    picture, which is too few: `load_pictures` says what is wrong with either."""
+    return path.is_file() and (path.suffix.lower() == ".zip" or is_picture(path.name))
 
 
-def _decoded(files: PictureFiles, config: PicturesConfig) -> list[np.ndarray]:
-    """Every picture as (H, W) or (H, W, 3), bytes, or 16-bit greys as float32 in [0, 1]."""
+class Picture(NamedTuple):
+    """pixels: (H, W) or (H, W, 3), bytes, or 16-bit greys as float32 in [0, 1]; frames: how many
+    the file has, of which these are the first."""
+
+    pixels: np.ndarray
+    frames: int
+
+
+def _first_frames(files: PictureFiles, pictures: list[Picture]) -> tuple[str, ...]:
+    """A note about animations and stacks of pages, of which only the first is taken."""
+    several = [(n, p.frames) for n, p in zip(files.names, pictures, strict=True) if p.frames > 1]
+    if not several:
+        return ()
+    name, frames = several[0]
+    return (
+        f"{len(several)} files hold several pictures, such as {name} with {frames}, and only the "
+        "first of each was taken; give each a file of its own, or the stack as .npy",
+    )
+
+
+def _decoded(files: PictureFiles, config: PicturesConfig) -> list[Picture]:
+    """Every picture."""
     from PIL.Image import DecompressionBombWarning
 
-    pictures: list[np.ndarray] = []
+    pictures: list[Picture] = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's remarks on odd headers
         warnings.simplefilter("error", DecompressionBombWarning)
         for name in files.names:
             pictures.append(_picture(files, name, config))
-            if pictures[-1].shape[:2] != pictures[0].shape[:2]:
-                (h, w), (high, wide) = pictures[0].shape[:2], pictures[-1].shape[:2]
+            (h, w), (high, wide) = (p.pixels.shape[:2] for p in (pictures[0], pictures[-1]))
+            if (h, w) != (high, wide):
                 raise DataError(
                     f"{files.path}: {files.names[0]} is {h}x{w} and {name} is {high}x{wide} "
                     "(height x width); resize all with --set data.size=28 (or [height,width])"
@@ -108,13 +119,19 @@ def _decoded(files: PictureFiles, config: PicturesConfig) -> list[np.ndarray]:
     return pictures
 
 
-def _picture(files: PictureFiles, name: str, config: PicturesConfig) -> np.ndarray:
-    from PIL import Image
+def _picture(files: PictureFiles, name: str, config: PicturesConfig) -> Picture:
+    from PIL import Image, UnidentifiedImageError
 
     raw = files.read(name)
     try:
         with Image.open(BytesIO(raw)) as file:
-            return _pixels(file, config.size, config.colour)
+            frames = int(getattr(file, "n_frames", 1))
+            return Picture(pixels_of(file, config.size, config.colour), frames)
+    except UnidentifiedImageError:  # its message is the address of a buffer
+        what = "it is no picture, whatever its ending says" if raw else "it is empty"
+        raise DataError(
+            f"{files.path}: {name} cannot be read ({what}); repair it or leave it out"
+        ) from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise DataError(
             f"{files.path}: {name} says it has more than {Image.MAX_IMAGE_PIXELS or 0:,} "
@@ -125,42 +142,6 @@ def _picture(files: PictureFiles, name: str, config: PicturesConfig) -> np.ndarr
             f"{files.path}: {name} cannot be read ({one_line(str(fault))}); "
             "repair it or leave it out"
         ) from None
-
-
-def _pixels(file: "Image", size: tuple[int, int] | int | None, colour: Colour) -> np.ndarray:
-    """The upright picture on white, in its size; coloured ones lose their channels if they are
-    grey or are to be (ITU-R 601 luma). Resizing is bilinear over the area, which never overshoots.
-    """
-    from PIL import Image, ImageOps
-
-    picture: Image.Image = ImageOps.exif_transpose(file)
-    sixteen = picture.mode in SIXTEEN_BITS
-    if sixteen:
-        picture = Image.fromarray(_sixteen_bits(np.asarray(picture)))
-    elif picture.mode == "F":
-        raise ValueError("its numbers are floats without a range; give it as .npy")
-    elif picture.has_transparency_data:
-        layer = picture.convert("RGBA")
-        picture = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
-    if not sixteen:
-        picture = picture.convert("L" if picture.mode in ("1", "L") else "RGB")
-        if colour == "grey" or (picture.mode == "RGB" and _is_grey(np.asarray(picture))):
-            picture = picture.convert("L")
-    if size is not None:
-        height, width = (size, size) if isinstance(size, int) else size
-        picture = picture.resize((width, height), Image.Resampling.BILINEAR)
-    return np.array(picture)
-
-
-def _sixteen_bits(array: np.ndarray) -> np.ndarray:
-    if array.min() < 0 or array.max() > 65535:
-        raise ValueError("its greys have more than 16 bits; give it as .npy")
-    return array.astype(np.float32) / np.float32(65535)
-
-
-def _is_grey(array: np.ndarray) -> bool:
-    first = array[..., :1]
-    return bool((array == first).all())
 
 
 def _stacked(pictures: list[np.ndarray], colour: Colour) -> np.ndarray:

@@ -15,7 +15,7 @@ from pydantic import Field
 from vaestro.data.cache import cached_array
 from vaestro.data.dataset import DataSet
 from vaestro.data.images.drawing.lamps import LAMPS, lamp_map, overhead_map, photograph, table
-from vaestro.data.images.drawing.studio import EYES, SEEN, View, surface
+from vaestro.data.images.drawing.rendering import EYES, SEEN, View, surface
 from vaestro.data.images.drawing.toy_shapes import toy
 from vaestro.data.images.thinning import around, evenly
 from vaestro.data.images.turntable import (

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
+from vaestro.data.folder_files import is_broken_link
 from vaestro.data.streamlines.streamline_files import ENDINGS, format_of
 from vaestro.foundation.errors import DataError
 
@@ -17,7 +18,9 @@ def within(folder: Path) -> Iterator[Path]:
     return (
         file
         for file in folder.rglob("*")
-        if format_of(file) and not file.name.startswith(".") and file.is_file()
+        if format_of(file)
+        and not file.name.startswith(".")
+        and (file.is_file() or is_broken_link(file))
     )
 
 

@@ -33,7 +33,7 @@ def prepared(name: str, lines: Lines, bundles: np.ndarray, points: int, orient: 
     """
     reasons = _unusable(lines)
     usable = ~np.any(list(reasons.values()), axis=0)
-    notes = _left_out(name, reasons, len(lines))
+    notes = _left_out(reasons, len(lines))
     if not usable.any():
         raise DataError(
             f"{name}: {notes[0] if notes else '0 streamlines'}; none is left: "
@@ -66,7 +66,7 @@ def _unusable(lines: Lines) -> dict[str, np.ndarray]:
     }
 
 
-def _left_out(name: str, reasons: dict[str, np.ndarray], total: int) -> list[str]:
+def _left_out(reasons: dict[str, np.ndarray], total: int) -> list[str]:
     told = [f"{int(which.sum()):,} {why}" for why, which in reasons.items() if which.any()]
     count = int(np.sum(list(reasons.values())))
     return [f"{count:,} of {total:,} streamlines left out: {', '.join(told)}"] if told else []

@@ -13,8 +13,8 @@ import numpy as np
 from pydantic import Field
 
 from vaestro.data.dataset import DataSet, checked
+from vaestro.data.volumes.backbones import fold
 from vaestro.data.volumes.channels import channel_numbers
-from vaestro.data.volumes.folds import fold
 from vaestro.data.volumes.residues import HYDROPHOBIC, PERCENT, ROTAMERS, frames, library
 from vaestro.data.volumes.structures import Structure
 from vaestro.data.volumes.views import Cloud, ViewConfig, Views

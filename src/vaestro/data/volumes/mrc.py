@@ -36,6 +36,11 @@ def read_mrc(path: Path, raw: bytes) -> tuple[np.ndarray, np.ndarray]:
     start = HEADER_BYTES + max(0, int(header.nsymbt))
     require_voxels(path, shape, kind, len(raw) - start)
     data = np.frombuffer(raw, kind, prod(shape), start).reshape(shape)
+    if data.ndim < 3:
+        raise DataError(
+            f"{path} holds one image of {shape[0]} x {shape[1]}, and a volume is needed; give a "
+            "folder of pictures, or an .npy of images"
+        )
     axes = [int(header.maps), int(header.mapr), int(header.mapc)]
     axes = [3, 2, 1] if axes == [0, 0, 0] else axes
     if sorted(axes) != [1, 2, 3]:

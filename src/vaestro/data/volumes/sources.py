@@ -51,7 +51,7 @@ def folder_sources(path: Path) -> Sources:
     labels, called = folder_labels(names)
     frames = tuple(x.frame for x in read)
     others = [name for name in files if not is_volume_file(name)]
-    notes = left_out(others, "volumes") + _spacing_note(names, frames)
+    notes = left_out(others, "volumes") + _spacing_note(names, frames) + _turn_note(names, frames)
     return Sources(values, names, frames, labels, called, notes)
 
 
@@ -67,12 +67,36 @@ def file_sources(path: Path) -> Sources:
 def _spacing_note(names: Sequence[str], frames: Sequence[Frame]) -> tuple[str, ...]:
     """Told where voxels differ in size: the network sees voxels, not millimetres."""
     for name, frame in zip(names, frames, strict=True):
-        if not np.allclose(frame.voxel_sizes, frames[0].voxel_sizes, rtol=0.01):
+        alike = np.allclose(frame.voxel_sizes, frames[0].voxel_sizes, rtol=0.01)
+        if not alike or frame.unit != frames[0].unit:
             mine, first = (
-                "x".join(f"{length:.4g}" for length in f.voxel_sizes) for f in (frame, frames[0])
+                f"{'x'.join(f'{length:.4g}' for length in f.voxel_sizes)} {f.unit}"
+                for f in (frame, frames[0])
             )
             return (
-                f"voxels differ in size: {first} {frames[0].unit} in {names[0]} and {mine} in "
-                f"{name}; results are written with the first",
+                f"voxels differ in size: {first} in {names[0]} and {mine} in {name}; results are "
+                "written with the first",
             )
     return ()
+
+
+def _turn_note(names: Sequence[str], frames: Sequence[Frame]) -> tuple[str, ...]:
+    """Told where the axes of voxels run other ways: the network would see mirrored or turned
+    bodies beside upright ones."""
+    first = _directions(frames[0])
+    for name, frame in zip(names, frames, strict=True):
+        if _directions(frame) != first:
+            return (
+                f"axes run different ways: {first} in {names[0]} and {_directions(frame)} in "
+                f"{name}; voxels are read as they lie in each file, so turn them all one way first",
+            )
+    return ()
+
+
+def _directions(frame: Frame) -> str:
+    """The signed axis of the world nearest to each axis of voxels, such as +x +y -z."""
+    steps = frame.matrix[:3, :3]
+    nearest = np.abs(steps).argmax(0)
+    return " ".join(
+        f"{'+' if steps[at, i] > 0 else '-'}{'xyz'[at]}" for i, at in enumerate(nearest)
+    )

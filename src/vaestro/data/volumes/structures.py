@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from vaestro.data.folder_files import is_broken_link
 from vaestro.data.opening import read_bytes
 from vaestro.foundation.errors import DataError, one_line
 
@@ -34,7 +35,8 @@ class Structure:
 
 def is_coordinate_file(path: Path) -> bool:
     """Whether `path` is a file with the ending of coordinates, .gz set aside."""
-    return _ending(path) in PDB_ENDINGS + CIF_ENDINGS and path.is_file()
+    named = _ending(path) in PDB_ENDINGS + CIF_ENDINGS
+    return named and (path.is_file() or is_broken_link(path))
 
 
 def structure_files(path: Path) -> list[Path]:
@@ -99,7 +101,7 @@ def _first_model(path: Path) -> Any:
             structure = gemmi.make_structure_from_block(next(held, blocks[0]))
     except (RuntimeError, ValueError, IndexError, OverflowError) as fault:
         kind = "a PDB" if _ending(path) in PDB_ENDINGS else "an mmCIF"
-        reason = one_line(str(fault))[:120]
+        reason = one_line(str(fault))[:120] or "it has no data block"
         raise DataError(
             f"{path} cannot be read as {kind} file ({reason}); it is damaged, cut off or of "
             "another format"

@@ -57,8 +57,8 @@ def read_volume(path: Path) -> Volumes:
     if not np.isfinite(values).all():
         bad = int((~np.isfinite(values)).sum())
         raise DataError(
-            f"{path}: {bad:,} of {values.size:,} voxels are NaN or infinite; repair them or leave "
-            "the file out"
+            f"{path}: {bad:,} of {values.size:,} voxels are NaN, infinite or beyond 3e38 (float32);"
+            " repair them or leave the file out"
         )
     return Volumes(values, Frame.of(affine, values.shape[:-4:-1], "angstrom" if is_mrc else "mm"))
 

@@ -19,6 +19,8 @@ FINENESS = 32
 """Lattice places to a radius: the error of a voxel is at most 5e-4 of an atom."""
 LARGEST = 4.0
 """The largest radius in voxels; beyond it a lattice would fill the memory."""
+NODES = 4
+"""Nodes of the quadrature between two cutting planes."""
 CORNERS = np.array([(i, j, k) for i in (0, 1) for j in (0, 1) for k in (0, 1)])
 
 
@@ -106,13 +108,13 @@ def table_of(ratio: float) -> Table:
     return Table(flat, places, low, reach)
 
 
-def ball_below(cuts: np.ndarray, order: int = 4) -> np.ndarray:
+def ball_below(cuts: np.ndarray) -> np.ndarray:
     """The part (G, G, G) of the unit ball with x < a, y < b and z < c, for all triples of `cuts`.
 
     cuts: (G,) ascending, from -1 to 1. Discs cut by two lines, in closed form, are summed over z
     between neighbouring cuts by Gauss-Legendre quadrature.
     """
-    nodes, weights = np.polynomial.legendre.leggauss(order)
+    nodes, weights = np.polynomial.legendre.leggauss(NODES)
     half = np.diff(cuts) / 2
     z = (cuts[:-1] + half)[:, None] + half[:, None] * nodes
     areas = np.stack([disc_below(cuts, np.sqrt(1 - row**2)) @ weights for row in z], axis=-1)

@@ -17,7 +17,7 @@ from vaestro.runs.folder import RunFolder
 from vaestro.runs.history import History
 from vaestro.runs.weights_digest import weights_digest
 from vaestro.training.config import StopConfig, WarnConfig
-from vaestro.training.loop import Loop
+from vaestro.training.loop import Loop, Status
 from vaestro.training.state import TrainState
 
 
@@ -27,29 +27,44 @@ def carry_out(
     """Train to the end and write what the end writes; returns the summary. Raises DivergedError
     with the last good state saved."""
     began, first = time.monotonic(), state.step
-    loop = _engine(folder, parts, state, display)
+    loop = engine(folder, parts, state, display)
     display.started(parts, state.step)
-    status = "diverged"
+    how: Status | DivergedError
     try:
-        status = loop.run(state)
-    except DivergedError:
-        folder.update_manifest(status=status)
-        raise
+        how = loop.run(state)
+    except DivergedError as fault:
+        how = fault
     finally:
-        loop.history.close()
-        loop.events.close()
-        parts.stream.close()
-    seconds = time.monotonic() - began
+        close(loop, parts)
+    trained = (state.step - first) * parts.recipe.training.batch_size
+    summary = write_end(folder, parts, state, how, time.monotonic() - began, trained)
+    if isinstance(how, DivergedError):
+        raise how
+    return summary
+
+
+def write_end(
+    folder: RunFolder,
+    parts: DiffusionParts,
+    state: TrainState,
+    how: Status | DivergedError,
+    seconds: float,
+    trained: int,
+) -> dict[str, Any]:
+    """Write what the end of a training leaves; `trained`: samples, in `seconds`. Returns the
+    summary."""
+    status = "diverged" if isinstance(how, DivergedError) else how
     summary: dict[str, Any] = {
         "run": str(parts.run.folder.root),
         "prior": str(folder.root),
         "status": status,
     }
-    if status != "interrupted":
-        summary |= finish(folder, parts, state, seconds, weights_digest(parts.run.folder.root))
-    else:
+    if isinstance(how, DivergedError):
+        summary |= {"verdict": "diverged", "sentence": str(how)}
+    elif how == "interrupted":
         summary["sentence"] = f"Interrupted at step {state.step}; go on with --resume."
-    trained = (state.step - first) * parts.recipe.training.batch_size
+    else:
+        summary |= finish(folder, parts, state, seconds, weights_digest(parts.run.folder.root))
     rate = round(trained / seconds, 1) if trained else None
     summary |= {"steps": state.step, "seconds": round(seconds, 3), "samples_per_second": rate}
     write_json(folder.summary, summary)
@@ -57,7 +72,14 @@ def carry_out(
     return summary
 
 
-def _engine(
+def close(loop: Loop, parts: DiffusionParts) -> None:
+    """Let go of the files and of the thread that reads ahead."""
+    loop.history.close()
+    loop.events.close()
+    parts.stream.close()
+
+
+def engine(
     folder: RunFolder, parts: DiffusionParts, state: TrainState, display: DiffusionDisplay
 ) -> Loop:
     """The same loop that trains a VAE, on this task."""

@@ -4,6 +4,7 @@ from typing import Any
 
 from vaestro.experiments.diffusion.parts import DiffusionParts
 from vaestro.experiments.prior_subject import Subject, keep_samples, measured
+from vaestro.generation.diffusion.monitor import NO_BETTER
 from vaestro.generation.priors.fitted import CONFIG, write_prior
 from vaestro.runs.folder import RunFolder
 from vaestro.training.loop import adopt_final_weights
@@ -29,7 +30,7 @@ def finish(
     subject = Subject(
         run.folder.root, run.vae, run.spec, parts.train, parts.validation, run.recipe.seed
     )
-    found = measured(subject, prior).plain()
+    found = measured(subject, prior, bound=True).plain()
     facts = {
         "seed": parts.recipe.seed,
         "latents": run.vae.latent,
@@ -38,19 +39,21 @@ def finish(
         "measured": {**found, "seconds": round(seconds, 3)},
     }
     write_prior(folder.root, prior.kept(facts))
-    return {**figures, "measured": found, "sentence": _sentence(figures["validation"])}
+    return {**figures, "measured": found, **_judged(figures["validation"])}
 
 
-def _sentence(figures: dict[str, Any]) -> str:
-    """What the prior has learnt, in words."""
+def _judged(figures: dict[str, Any]) -> dict[str, str]:
+    """What the prior has learnt: the verdict, and a sentence."""
     loss, gaussian = figures["loss"], figures["gaussian_loss"]
-    share = 100 * (1 - loss / gaussian)
-    if share < 2:
-        return (
+    if loss > NO_BETTER * gaussian:
+        said = (
             f"The loss, {loss:.4g} per element, is that of the best denoiser of a Gaussian, "
             f"{gaussian:.4g}: the model's own prior may serve as well."
         )
-    return (
+        return {"verdict": "stalled", "sentence": said}
+    share = 100 * (1 - loss / gaussian)
+    said = (
         f"The loss is {loss:.4g} per element, {share:.0f} % below that of the best denoiser of a "
         f"Gaussian with the latents' means and standard deviations ({gaussian:.4g})."
     )
+    return {"verdict": "ok", "sentence": said}

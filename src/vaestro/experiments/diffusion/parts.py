@@ -1,6 +1,6 @@
 """From a recipe and a run's latents to the parts that train."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,8 +8,8 @@ import torch
 
 from vaestro.data.samples import Samples
 from vaestro.data.stream import BatchStream
-from vaestro.experiments.assemble import EVALUATION_BATCH
 from vaestro.experiments.diffusion.recipe import DiffusionRecipe
+from vaestro.experiments.material import EVALUATION_BATCH
 from vaestro.experiments.run import Run
 from vaestro.foundation.errors import DataError, RecipeError
 from vaestro.foundation.samples import Batch, Given
@@ -30,13 +30,14 @@ from vaestro.training.state import Meter, TrainState
 @dataclass(frozen=True)
 class DiffusionParts:
     """Everything that one training of a diffusion prior needs. train, validation: the latents of
-    those splits with what the prior is told of them."""
+    those splits with what the prior is told of them; samples: the same, on the plan's device."""
 
     run: Run
     recipe: DiffusionRecipe
     plan: Plan
     train: Latents
     validation: Latents
+    samples: Mapping[str, Samples]
     task: DiffusionTask
     stream: BatchStream
     horizon: Horizon
@@ -53,9 +54,7 @@ class DiffusionParts:
 
     def batches(self, name: str) -> Callable[[], Iterable[Batch]]:
         """A function giving the batches of split `name` anew at each call, in order."""
-        latents = self.train if name == "train" else self.validation
-        samples = as_samples(latents, self.module.shape, self.plan)
-        return lambda: samples.in_order(EVALUATION_BATCH)
+        return lambda: self.samples[name].in_order(EVALUATION_BATCH)
 
     def fresh_state(self) -> TrainState:
         """The state before the first step."""
@@ -85,10 +84,22 @@ def told_latents(run: Run, recipe: DiffusionRecipe, name: str, latents: Latents)
     return Latents(latents.mean, latents.log_variance, given)
 
 
+def samples_of(run: Run, plan: Plan, train: Latents, validation: Latents) -> dict[str, Samples]:
+    """The latents of both splits as samples, on the plan's device."""
+    shape, splits = latent_shape(run.vae.head), {"train": train, "validation": validation}
+    return {name: as_samples(latents, shape, plan) for name, latents in splits.items()}
+
+
 def build_parts(
-    run: Run, recipe: DiffusionRecipe, plan: Plan, train: Latents, validation: Latents
+    run: Run,
+    recipe: DiffusionRecipe,
+    plan: Plan,
+    train: Latents,
+    validation: Latents,
+    samples: Mapping[str, Samples] | None = None,
 ) -> DiffusionParts:
-    """Build every part of a training. Raises UserError in one line when the parts do not fit."""
+    """Build every part of a training; `samples`: those of the latents where there are some already,
+    which then serve several. Raises UserError in one line when the parts do not fit."""
     shape = latent_shape(run.vae.head)
     module = LatentDiffusion(recipe.model, shape, run.spec, recipe.seed)
     module.standard = standardisation(train, shape)
@@ -97,11 +108,12 @@ def build_parts(
     if recipe.training.activation_checkpointing:
         recompute(module)
     module = module.to(plan.device, plan.dtype)
-    samples: Samples = as_samples(train, shape, plan)
-    stream = BatchStream(samples, recipe.training.batch_size, recipe.seed)
+    if samples is None:
+        samples = samples_of(run, plan, train, validation)
+    stream = BatchStream(samples["train"], recipe.training.batch_size, recipe.seed)
     horizon = Horizon(recipe.training.epochs * stream.steps_per_epoch, stream.steps_per_epoch)
     task = DiffusionTask(module, plan, recipe.seed)
-    return DiffusionParts(run, recipe, plan, train, validation, task, stream, horizon)
+    return DiffusionParts(run, recipe, plan, train, validation, samples, task, stream, horizon)
 
 
 def _show(module: LatentDiffusion, train: Latents, run: Run) -> None:

@@ -8,9 +8,11 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from vaestro.experiments.run import Run
-from vaestro.foundation.config import differences, edited, read_yaml, write_yaml
+from vaestro.foundation.config import differences
+from vaestro.foundation.edits import edited
 from vaestro.foundation.errors import RecipeError
 from vaestro.foundation.schedules import Cosine, Length
+from vaestro.foundation.yaml_text import read_yaml, write_yaml
 from vaestro.generation.diffusion.condition import (
     ConditionKind,
     CovariatesConfig,

@@ -16,6 +16,7 @@ from vaestro.experiments.diffusion.recipe import (
     require_told,
 )
 from vaestro.experiments.diffusion.watch import DiffusionDisplay
+from vaestro.experiments.population.folder import PopulationFolder
 from vaestro.experiments.run import Run
 from vaestro.foundation.errors import RunFolderError
 from vaestro.foundation.files import write_text
@@ -42,28 +43,42 @@ def start(run: Run, recipe: DiffusionRecipe, display: DiffusionDisplay) -> dict[
     does not fit the run.
     """
     folder = folder_of(run)
-    outdated = folder.recipe.is_file() and _outdated(folder, run)
-    if folder.recipe.is_file() and not outdated:
-        raise RunFolderError(
-            f"{folder.root} holds a diffusion prior or a part of its training; add --resume to go "
-            "on with it, or remove the folder to train another"
-        )
     require_told(recipe, run)
-    if outdated:
-        display.say(
-            f"replacing {folder.root}: it was made for the model before that was trained on"
-        )
-        shutil.rmtree(folder.root)
+    require_free(run, folder, display.say)
     plan = planning.choose(recipe.training)
-    with _made(folder.root), planning.in_force(plan):
+    with made(folder.root), planning.in_force(plan):
         try:
             parts = _parts(run, recipe, plan, folder)
         except Exception:
             shutil.rmtree(folder.root, ignore_errors=True)
             raise
-        write_manifest(folder, parts)
-        write_text(folder.recipe, recipe.to_yaml())  # from here on there is something to resume
-        return carry_out(folder, parts, parts.fresh_state(), display)
+        return begin(folder, parts, display)
+
+
+def require_free(run: Run, folder: RunFolder, say: Callable[[str], None]) -> None:
+    """Raise RunFolderError when there is a diffusion prior for the run's present model, or a part
+    of one, or a population of them; one for a model before it is removed."""
+    if not (folder.recipe.is_file() or PopulationFolder(folder.root).record.is_file()):
+        return
+    if not _outdated(folder, run):
+        raise RunFolderError(
+            f"{folder.root} holds a diffusion prior or a part of its training; add --resume to go "
+            "on with it, or remove the folder to train another"
+        )
+    say(f"replacing {folder.root}: it was made for the model before that was trained on")
+    shutil.rmtree(folder.root)
+
+
+def begin(folder: RunFolder, parts: DiffusionParts, display: DiffusionDisplay) -> dict[str, Any]:
+    """Train a new prior into `folder`, which is there and locked; returns its summary."""
+    write_beginning(folder, parts)
+    return carry_out(folder, parts, parts.fresh_state(), display)
+
+
+def write_beginning(folder: RunFolder, parts: DiffusionParts) -> None:
+    """Write what a training begins with; from here on there is something to resume."""
+    write_manifest(folder, parts)
+    write_text(folder.recipe, parts.recipe.to_yaml())
 
 
 def resume(
@@ -83,19 +98,24 @@ def resume(
     stored = read_diffusion_recipe(folder.recipe)
     recipe = wanted(stored)
     require_same(stored, recipe)
-    _require_same_model(folder, run)
+    require_same_model(folder, run)
     with locked(folder.root):
         summary = folder.read_summary()
         done = summary is not None and summary["status"] in ("finished", "stopped_early")
         if summary is not None and done and recipe == stored:
             display.say(f"the diffusion prior in {folder.root} is finished; nothing to do")
             return summary
-        return _go_on(run, folder, recipe, display)
+        return go_on(folder, recipe, lambda plan: _parts(run, recipe, plan, folder), display)
 
 
-def _go_on(
-    run: Run, folder: RunFolder, recipe: DiffusionRecipe, display: DiffusionDisplay
+def go_on(
+    folder: RunFolder,
+    recipe: DiffusionRecipe,
+    build: Callable[[Plan], DiffusionParts],
+    display: DiffusionDisplay,
 ) -> dict[str, Any]:
+    """Go on from the newest checkpoint in `folder`, which is locked; `build` makes the parts of
+    `recipe`. Returns the summary."""
     found = checkpoints.newest(folder.checkpoints, display.say)
     if found is None:
         plan = planning.choose(recipe.training)
@@ -105,7 +125,7 @@ def _go_on(
     for warning in warnings:
         display.say(warning)
     with planning.in_force(plan):
-        parts = _parts(run, recipe, plan, folder)
+        parts = build(plan)
         state = parts.fresh_state()
         if found is not None:
             state.load(found[0], found[1]["numbers"])
@@ -121,7 +141,7 @@ def _parts(run: Run, recipe: DiffusionRecipe, plan: Plan, folder: RunFolder) -> 
 
 
 @contextmanager
-def _made(root: Path) -> Iterator[None]:
+def made(root: Path) -> Iterator[None]:
     """The folder `root`, made and locked."""
     root.mkdir(parents=True, exist_ok=True)
     with locked(root):
@@ -129,7 +149,7 @@ def _made(root: Path) -> Iterator[None]:
         yield
 
 
-def _require_same_model(folder: RunFolder, run: Run) -> None:
+def require_same_model(folder: RunFolder, run: Run) -> None:
     """Raise RunFolderError when the model was trained on since its latents were encoded."""
     if _outdated(folder, run):
         raise RunFolderError(

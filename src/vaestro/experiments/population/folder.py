@@ -11,7 +11,7 @@ from typing import Any
 
 from vaestro.experiments.population.variations import Edits
 from vaestro.foundation.errors import RunFolderError
-from vaestro.foundation.files import read_json, write_json
+from vaestro.foundation.files import read_object, write_json
 from vaestro.runs.folder import RunFolder
 
 
@@ -42,7 +42,7 @@ class PopulationFolder:
                 f"{self.root} holds no population.json, so it is no population; give the folder "
                 "that `vaestro train --vary` made"
             )
-        return dict(read_json(self.record))
+        return read_object(self.record)
 
     def write(self, record: dict[str, Any]) -> None:
         """Replace the record, whole or not at all."""

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from vaestro.experiments.assemble import Assembly, Material, assemble_on, prepare
+from vaestro.experiments.assemble import Assembly, assemble_on
 from vaestro.experiments.forecast import look_at
+from vaestro.experiments.material import Material, prepare
 from vaestro.experiments.population.alike import data_of, kind_of, look_of
 from vaestro.experiments.recipe import Recipe
 from vaestro.foundation.randomness import Stream

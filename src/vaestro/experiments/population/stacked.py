@@ -2,23 +2,14 @@
 
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from vaestro.experiments import remedied
-from vaestro.experiments.assemble import Assembly
-from vaestro.experiments.attempt import close, diverged, ended, engine
-from vaestro.experiments.beginning import write_beginning
-from vaestro.experiments.change import BEGINNING, GOING_ON, changed, require_same_changes
-from vaestro.experiments.forecast import forecast_assembly, look_at
-from vaestro.experiments.guests import located
+from vaestro.experiments.population.family import Asked, End, Family, Parts
 from vaestro.experiments.population.folder import PopulationFolder
 from vaestro.experiments.population.shown import PopulationDisplay
-from vaestro.experiments.population.surroundings import Surroundings
-from vaestro.experiments.recipe import Recipe, read_recipe
-from vaestro.experiments.train import write_end
 from vaestro.foundation.errors import CheckpointError, DivergedError
 from vaestro.runs.folder import RunFolder
 from vaestro.runs.lock import locked
@@ -28,14 +19,14 @@ from vaestro.training.plan import Plan
 from vaestro.training.population.loop import PopulationLoop
 from vaestro.training.population.member import Member
 from vaestro.training.population.trial import Choice, choose
-from vaestro.training.state import TrainState, starting
+from vaestro.training.state import TrainState
 
 
 class Open(NamedTuple):
     """A member that is in the stack: its folder and parts, what is held open, and since when."""
 
     folder: RunFolder
-    assembly: Assembly
+    parts: Parts
     held: ExitStack
     began: float
     first: int
@@ -48,14 +39,13 @@ class StackRun:
         self,
         folder: PopulationFolder,
         place: int,
-        made: list[Recipe],
+        made: Sequence[Asked],
         plan: Plan,
         display: PopulationDisplay,
-        around: Surroundings,
+        family: Family,
     ) -> None:
         self.folder, self.place, self.made = folder, place, made
-        self.plan, self.display = plan, display
-        self.shared, self.judge, self.changes = around.parts, around.judge, around.changes
+        self.plan, self.display, self.family = plan, display, family
         self.numbers: list[int] = folder.read()["stacks"][place]["members"]
         self._open: dict[int, Open] = {}
         self._joined = 0
@@ -70,10 +60,10 @@ class StackRun:
         """Whether to stack, and how many: what was measured for so many members like these, else
         what members show now that are thrown away."""
         first, count = self.made[self.numbers[0]], len(self.numbers)
-        known = self.shared.choice(first, count)
+        known = self.family.known_choice(first, count)
         if known is None:
             known = self._measured()
-            self.shared.keep_choice(first, count, known)
+            self.family.keep_choice(first, count, known)
         return known
 
     def _measured(self) -> Choice:
@@ -88,12 +78,9 @@ class StackRun:
 
     def _thrown_away(self, number: int, elsewhere: Path, held: ExitStack) -> Member:
         """A fresh member that leaves nothing behind."""
-        assembly = self._assembly(self.made[number])
-        state = assembly.fresh_state()
+        parts = self.family.fresh(self.made[number], self.plan)
         folder = RunFolder(Path(tempfile.mkdtemp(dir=elsewhere)))
-        loop = engine(folder, assembly, state, self.display.member(number))
-        held.callback(close, loop, assembly)
-        return Member(number, loop, assembly.task, state)
+        return self._built(number, folder, parts, parts.fresh_state(), held)
 
     def train(self, width: int) -> bool:
         """Train every member to its end, at most `width` at once; False when interrupted."""
@@ -105,7 +92,7 @@ class StackRun:
             left=self._left,
             saved=self._saved,
             checkpoint_seconds=self.made[self.numbers[0]].training.checkpoint_seconds,
-            judge=self.judge,
+            judge=self.family.judge,
         )
         status = "interrupted"
         try:
@@ -116,9 +103,9 @@ class StackRun:
         return status == "finished"
 
     def _back(self, active: dict[str, int]) -> list[Member]:
-        """The members that the record has in the stack, but one that a remedy sent elsewhere."""
+        """The members that the record has in the stack and that go on in it."""
         there = {int(number): step for number, step in active.items()}
-        stay = [n for n in there if not remedied.entries(self.folder.member(n))]
+        stay = [number for number in there if self.family.stays(self.folder.member(number))]
         return [self._returning(number, there[number]) for number in stay]
 
     def _waiting(self) -> Iterator[Member]:
@@ -129,70 +116,53 @@ class StackRun:
 
     def _new(self, number: int) -> Member:
         """A member before its first step; its folder is made."""
-        recipe = located(self.made[number])
-        assembly = self._assembly(recipe)
-        seen = look_at(assembly) if self.changes else self.shared.look(assembly)
-        assembly, told = forecast_assembly(assembly, found=seen)
-        if told.verdict != "ok":
-            self.display.member(number).say(told.sentence)
         self.folder.clear(number)
-        folder = self.folder.member(number)
-        folder.root.mkdir(parents=True)
-        write_beginning(folder, assembly.recipe, assembly, told)
-        return self._member(number, folder, assembly, assembly.fresh_state())
+        folder, shown = self.folder.member(number), self.display.member(number)
+        parts = self.family.begun(folder, self.made[number], self.plan, shown)
+        return self._member(number, folder, parts, parts.fresh_state())
 
     def _returning(self, number: int, step: int) -> Member:
         """A member as it was at `step`. Raises CheckpointError when its checkpoint is not whole."""
         folder = self.folder.member(number)
-        require_same_changes(folder, self.changes)
         path = folder.checkpoints / f"step-{step:08d}"
         if not path.is_dir():
             raise CheckpointError(
                 f"{path} is missing, with which the population goes on; restore it, or start anew"
             )
         tensors, body = checkpoints.read(path)
-        recipe = located(read_recipe(folder.recipe), folder.root)
-        assembly = self._assembly(recipe, starting("module/transform.", tensors))
-        state = assembly.fresh_state()
+        parts = self.family.back(folder, self.plan, tensors)
+        state = parts.fresh_state()
         state.load(tensors, body["numbers"])
-        return self._member(number, folder, assembly, state)
+        return self._member(number, folder, parts, state)
 
-    def _assembly(self, recipe: Recipe, kept: Any = None) -> Assembly:
-        """The parts of a run, on data that members share which see the same."""
-        made = self.shared.assembly(recipe, self.plan, kept)
-        return changed(made, self.changes, BEGINNING if kept is None else GOING_ON)
-
-    def _member(
-        self, number: int, folder: RunFolder, assembly: Assembly, state: TrainState
-    ) -> Member:
+    def _member(self, number: int, folder: RunFolder, parts: Parts, state: TrainState) -> Member:
         held = ExitStack()
         held.enter_context(locked(folder.root))
-        shown = self.display.member(number)
-        loop = engine(folder, assembly, state, shown)
-        held.callback(close, loop, assembly)
-        shown.started(assembly, state.step)
-        self._open[number] = Open(folder, assembly, held, time.monotonic(), state.step)
-        return Member(number, loop, assembly.task, state)
+        member = self._built(number, folder, parts, state, held)
+        self.display.member(number).started(parts, state.step)
+        self._open[number] = Open(folder, parts, held, time.monotonic(), state.step)
+        return member
+
+    def _built(
+        self, number: int, folder: RunFolder, parts: Parts, state: TrainState, held: ExitStack
+    ) -> Member:
+        """A member of these parts; what its engine holds open is let go of with `held`."""
+        loop = self.family.loop(folder, parts, state, self.display.member(number))
+        held.callback(self.family.close, loop, parts)
+        return Member(number, loop, parts.task, state, self.family.of_the_data)
 
     def _saved(self, members: list[Member]) -> None:
         active = {str(member.number): member.state.step for member in members}
         self.note(joined=self._joined, active=active)
 
     def _left(self, member: Member, how: Status | DivergedError) -> None:
-        """Write what the end of a run leaves, or note the remedy with which it is to go on."""
-        folder, assembly, _, began, first = self._open[member.number]
+        """Write what the end of a run leaves, unless it is to go on by itself."""
+        folder, parts, _, began, first = self._open[member.number]
         shown = self.display.member(member.number)
-        if isinstance(how, DivergedError):
-            found = diverged(member.loop, assembly, member.state, how, shown)
-        else:
-            found = ended(member.loop, how)
-        edit = remedied.edit_for(folder, assembly.recipe, found.event)
-        if found.event is not None and edit is not None:
-            remedied.commit(folder, found.event, edit, remedied.back_to(folder, found.event))
-        else:
-            seconds = time.monotonic() - began
-            trained = (member.state.step - first) * assembly.recipe.training.batch_size
-            summary = write_end(folder, assembly, member.state, found, shown, seconds, trained)
+        trained = (member.state.step - first) * parts.recipe.training.batch_size
+        end = End(how, time.monotonic() - began, trained)
+        summary = self.family.left(folder, parts, member, end, shown)
+        if summary is not None:
             self.display.done(member.number, summary)
         self._close(member.number)
 

@@ -50,3 +50,8 @@ class _AsOne:
         """0 where the member leaves."""
         over = self.judge.leaving(epoch, {self.number: validated[0]})
         return [0] if self.number in over else []
+
+    @property
+    def ended(self) -> Collection[int]:
+        """0 where the member was ended."""
+        return [0] if self.number in self.judge.ended else []

@@ -1,18 +1,21 @@
 """Which members a population has: the edits of each, on one recipe."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import product
 from pathlib import Path
+from typing import TypeVar
 
 from vaestro.experiments.recipe import Recipe, apply
-from vaestro.foundation.config import read_yaml
-from vaestro.foundation.edit_text import as_text, parts
+from vaestro.foundation.edits import as_text, parts
 from vaestro.foundation.errors import RecipeError, UserError
+from vaestro.foundation.yaml_text import read_yaml
 
 MOST = 10_000
 """A population has at most so many members; more are surely a slip."""
 
 Edits = tuple[str, ...]
+
+R = TypeVar("R")
 
 
 def crossed(vary: Sequence[str], seeds: int | None) -> list[Edits]:
@@ -43,10 +46,15 @@ def listed(path: Path) -> list[Edits]:
 
 def recipes(recipe: Recipe, members: Sequence[Edits]) -> list[Recipe]:
     """The recipe of each member. Raises RecipeError naming the first member that is not legal."""
+    return each(recipe, members, apply)
+
+
+def each(recipe: R, members: Sequence[Edits], change: Callable[[R, Sequence[str]], R]) -> list[R]:
+    """As `recipes`, of recipes of any kind, which `change` edits."""
     made = []
     for number, edits in enumerate(members):
         try:
-            made.append(apply(recipe, edits))
+            made.append(change(recipe, edits))
         except UserError as fault:
             shown = " ".join(edits) or "no edit"
             raise RecipeError(f"member {number} ({shown}): {fault}") from None

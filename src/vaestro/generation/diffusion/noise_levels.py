@@ -59,6 +59,15 @@ class RectifiedFlowConfig(Config):
         is wrong by 1 / ((1 - t)^2 + t^2) in the mean square, pi / 2 over all times."""
         return (2 * t - 1) / ((1 - t).square() + t.square())
 
+    @property
+    def log_snr_range(self) -> tuple[float, float]:
+        """All of it."""
+        return -math.inf, math.inf
+
+    def time_of(self, log_snr: Tensor) -> Tensor:
+        """The times of log signal-to-noise ratios, (N,) both: t = 1 / (1 + exp(log_snr / 2))"""
+        return torch.sigmoid(-log_snr / 2)
+
 
 class DdpmConfig(Config):
     """Cosine levels, x_t = sqrt(A) z + sqrt(1 - A) e; the denoiser learns v = sqrt(A) e - sqrt(1 -
@@ -101,6 +110,24 @@ class DdpmConfig(Config):
         """The best prediction for z ~ N(0, I) is 0 times x_t, since v and x_t are independent; it
         is wrong by 1 in the mean square."""
         return torch.zeros_like(t)
+
+    @property
+    def log_snr_range(self) -> tuple[float, float]:
+        """Those of the last level and the first."""
+        ratios = self._log_snr
+        return float(ratios[-1]), float(ratios[0])
+
+    def time_of(self, log_snr: Tensor) -> Tensor:
+        """The times of the levels whose log signal-to-noise ratios are nearest, (N,) both."""
+        falling = self._log_snr
+        between = (falling[1:] + falling[:-1]) / 2
+        level = torch.bucketize(-log_snr.double(), -between) + 1
+        return level.to(log_snr.dtype) / self.levels
+
+    @property
+    def _log_snr(self) -> Tensor:
+        """log(A / (1 - A)) of the levels 1 to T, falling, in 64 bits on the CPU."""
+        return torch.logit(_kept(self.levels)[1:])
 
 
 PathKind = RectifiedFlowConfig | DdpmConfig

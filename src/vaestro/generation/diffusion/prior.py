@@ -13,6 +13,7 @@ from torch import Tensor
 from vaestro.foundation.config import Config
 from vaestro.foundation.errors import RecipeError
 from vaestro.foundation.samples import NOTHING, Given, SampleSpec
+from vaestro.generation.diffusion.density import log_density_bound, log_density_bound_of_any_label
 from vaestro.generation.diffusion.guidance import guided
 from vaestro.generation.diffusion.model import DiffusionConfig, LatentDiffusion
 from vaestro.generation.diffusion.samplers import (
@@ -22,6 +23,7 @@ from vaestro.generation.diffusion.samplers import (
     sampler_of,
 )
 from vaestro.generation.priors.fitted import Kept
+from vaestro.generation.priors.latents import Told
 
 BATCH = 256
 """So many latents are drawn at once."""
@@ -93,8 +95,36 @@ class DiffusionPrior:
         return module.standard.invert(x).flatten(1).float().cpu()
 
     def log_density(self, z: Tensor, given: Given = NOTHING) -> Tensor | None:
-        """None: the density is an integral over the whole path, which is not computed."""
-        return None
+        """A lower bound, (N,) on the CPU; None where the prior is told something that `given` does
+        not say, and was never trained without."""
+        module = self.module
+        if module.condition is None:
+            return log_density_bound(module, z, NOTHING)
+        known = (given.label is not None or not module.by_label) and (
+            given.covariates is not None or not module.told
+        )
+        if known:
+            return log_density_bound(module, z, given)
+        if not getattr(module.config.condition, "dropout", 0.0):
+            return None
+        anything = self.conditions(len(z), torch.Generator())
+        return log_density_bound(module, z, anything, untold=True)
+
+    def held_out(self, z: Tensor, given: Given, told: Told) -> Tensor | None:
+        """A lower bound of log p(z | what the model is told), (N,), of what `draw` gives; `given`
+        is all that is known of the samples, `told` what of it the model is told.
+
+        A label that the prior alone is told may be any, each as often as training samples have it;
+        where it alone is told covariates, it is the denoiser's that is told nothing.
+        """
+        module = self.module
+        if module.told and not told.covariates:
+            return self.log_density(z, NOTHING)
+        if not module.by_label or told.labels or module.memory is None:
+            return self.log_density(z, given)
+        counts = torch.bincount(module.memory.labels.cpu(), minlength=self.spec.label_count or 0)
+        shares = counts.clamp(min=1).double() / counts.clamp(min=1).sum()
+        return log_density_bound_of_any_label(module, z, given, shares.log())
 
     def kept(self, facts: dict[str, Any]) -> Kept:
         """The prior as it lies in its folder, with `facts` beside it."""

@@ -4,7 +4,7 @@ Shape letters: B batch, * the latent's axes.
 """
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,38 +13,19 @@ from vaestro.foundation.randomness import Stream, generator
 from vaestro.foundation.samples import Batch, Given
 from vaestro.foundation.schedules import Constant
 from vaestro.generation.diffusion.condition import UntoldConfig
+from vaestro.generation.diffusion.draws import Draws, Posed
 from vaestro.generation.diffusion.model import LatentDiffusion
 from vaestro.generation.diffusion.noise_levels import noised
 from vaestro.probability import beta as weighting
 from vaestro.probability.beta import BetaState
-from vaestro.probability.objective import Terms
+from vaestro.probability.objective import Balance, Terms
+from vaestro.training.kept_features import Features
 from vaestro.training.plan import Plan
 from vaestro.training.record import figures_of
 from vaestro.training.tally import Tally
 
 LEVELS = 16
 """Validation goes through so many times, each sample at one of them, always the same."""
-
-
-class Draws(NamedTuple):
-    """All that is random about a batch. posterior, noise: (B, *); t: (B,); dropped: (B,), true
-    where the condition is not told."""
-
-    posterior: Tensor
-    noise: Tensor
-    t: Tensor
-    dropped: Tensor
-
-    def rows(self, some: slice) -> "Draws":
-        """Those of some of the samples."""
-        return Draws(*(value[some] for value in self))
-
-
-class Posed(NamedTuple):
-    """Standardised latents on their way to noise, and what is to be predicted of them, (B, *)."""
-
-    x: Tensor
-    target: Tensor
 
 
 class DiffusionTask:
@@ -83,7 +64,44 @@ class DiffusionTask:
         draws = self.draws(batch, step)
         if rows is not None:
             batch, draws = batch.rows(rows.start, rows.stop), draws.rows(rows)
-        return _terms(self.errors(self.posed(batch, draws), batch.given, draws).mean())
+        return _terms(self.errors(self.posed(batch.x, draws), batch.given, draws).mean())
+
+    def noise(self, x: Tensor, stream: Stream, counter: int) -> Draws:
+        """What is random about the samples x: (B, 2, *) of the training step `counter`; all of it
+        is of one stream of its own, whatever `stream` says.
+
+        The times of a batch are evenly spread from a random start (Kingma et al. 2021,
+        appendix I.1): each is uniform by itself, and together they vary less.
+        """
+        like = x[:, 0]
+        random = generator(self.seed, Stream.DIFFUSION, counter, device=like.device)
+        posterior, noise = (_normal(like, random) for _ in range(2))
+        size = (len(like),)
+        start = torch.rand((), generator=random, device=like.device, dtype=like.dtype)
+        even = torch.arange(len(like), device=like.device, dtype=like.dtype) / len(like)
+        t = self.diffusion.config.path.trained((start + even) % 1)
+        untold = torch.rand(size, generator=random, device=like.device) < self._dropout
+        return Draws(posterior, noise, t, untold)
+
+    def balance(self, control: BetaState, step: int) -> Balance:
+        """Nothing is weighed: all is data term."""
+        return Balance(1.0, 1.0, 0.0)
+
+    def estimate(
+        self,
+        diffusion: LatentDiffusion,
+        x: Tensor,
+        noise: Draws,
+        given: Given,
+        at: Balance,
+        features: Features | None = None,
+    ) -> Terms:
+        """The terms that `diffusion` has on x: (B, 2, *) with `noise`; `terms` of a denoiser in the
+        place of the task's own, for a population's, on the same path and standardisation. No
+        `features` are kept for it."""
+        posed = self.posed(x, noise)
+        predicted = diffusion(posed.x, noise.t, given, noise.dropped)
+        return _terms(_squared(predicted - posed.target).mean())
 
     @property
     def additive(self) -> bool:
@@ -99,29 +117,17 @@ class DiffusionTask:
         return control
 
     def draws(self, batch: Batch, step: int) -> Draws:
-        """What is random about the training batch of `step`.
-
-        The times of a batch are evenly spread from a random start (Kingma et al. 2021,
-        appendix I.1): each is uniform by itself, and together they vary less.
-        """
-        like = batch.x[:, 0]
-        random = generator(self.seed, Stream.DIFFUSION, step, device=like.device)
-        posterior, noise = (_normal(like, random) for _ in range(2))
-        size = (len(like),)
-        start = torch.rand((), generator=random, device=like.device, dtype=like.dtype)
-        even = torch.arange(len(like), device=like.device, dtype=like.dtype) / len(like)
-        t = self.diffusion.config.path.trained((start + even) % 1)
-        untold = torch.rand(size, generator=random, device=like.device) < self._dropout
-        return Draws(posterior, noise, t, untold)
+        """What is random about the training batch of `step`."""
+        return self.noise(batch.x, Stream.DIFFUSION, step)
 
     @property
     def _dropout(self) -> float:
         told = self.diffusion.config.condition
         return 0.0 if isinstance(told, UntoldConfig) else told.dropout
 
-    def posed(self, batch: Batch, draws: Draws) -> Posed:
-        """What the denoiser is asked about a batch."""
-        mean, spread = batch.x.unbind(1)
+    def posed(self, x: Tensor, draws: Draws) -> Posed:
+        """What the denoiser is asked about the samples x: (B, 2, *)."""
+        mean, spread = x.unbind(1)
         z = self.diffusion.standard.apply(mean + spread * draws.posterior)
         t = draws.t.reshape(-1, *(1,) * (z.dim() - 1))
         path = self.diffusion.config.path
@@ -142,7 +148,7 @@ class DiffusionTask:
         tally, seen = Tally(), 0
         for number, batch in enumerate(batches):
             draws = self._fixed(batch, number, seen)
-            posed = self.posed(batch, draws)
+            posed = self.posed(batch.x, draws)
             gaussian = _squared(self.diffusion.gaussian(posed.x, draws.t) - posed.target)
             sums = (self.errors(posed, batch.given, draws), gaussian)
             loss, other = (values.double().sum() for values in sums)

@@ -28,21 +28,35 @@ class MixtureConfig(Config):
     rows: int = Field(default=20_000, ge=10)
 
 
-class FlowConfig(Config):
-    """RealNVP (Dinh et al. 2017): `layers` couplings with networks of two layers of `width`.
+class _FlowFields(Config):
+    """`layers` of an invertible network, each with two layers of `width` inside.
 
     Trained by Adam for at most `steps`, at a learning rate that falls linearly to a twentieth;
     stopped when `patience` looks in a row, one every 100 steps, find no better log density of a
     tenth of the latents that is set aside.
     """
 
-    kind: Literal["flow"] = "flow"
     layers: int = Field(default=8, ge=2)
     width: int = Field(default=128, ge=1)
     steps: int = Field(default=4000, ge=1)
     batch_size: int = Field(default=256, ge=2)
     learning_rate: float = Field(default=1e-3, gt=0)
     patience: int = Field(default=10, ge=1)
+
+
+class FlowConfig(_FlowFields):
+    """RealNVP (Dinh et al. 2017): couplings, as fast in one direction as in the other."""
+
+    kind: Literal["flow"] = "flow"
+
+
+class MafConfig(_FlowFields):
+    """A masked autoregressive flow (Papamakarios et al. 2017): every number is changed by all those
+    before it, so that a layer can do more, and drawing takes as many passes as there are latents.
+    """
+
+    kind: Literal["maf"] = "maf"
+    layers: int = Field(default=5, ge=2)
 
 
 class TwoStageConfig(Config):
@@ -60,7 +74,8 @@ class TwoStageConfig(Config):
     learning_rate: float = Field(default=1e-3, gt=0)
 
 
-FitConfig = GaussianConfig | MixtureConfig | FlowConfig | TwoStageConfig
+FlowKind = FlowConfig | MafConfig
+FitConfig = GaussianConfig | MixtureConfig | FlowKind | TwoStageConfig
 AnyFitConfig = Annotated[Annotated[FitConfig, Field(discriminator="kind")], ByKind]
 
 

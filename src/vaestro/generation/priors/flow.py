@@ -11,9 +11,10 @@ from torch import Tensor, nn
 from vaestro.foundation.errors import RecipeError
 from vaestro.foundation.randomness import Stream, generator
 from vaestro.foundation.samples import NOTHING, Given
-from vaestro.generation.priors.config import FlowConfig
+from vaestro.generation.priors.config import FlowConfig, FlowKind
 from vaestro.generation.priors.latents import Latents, Told
-from vaestro.networks.coupling import RealNvp
+from vaestro.networks.autoregressive import maf
+from vaestro.networks.coupling import real_nvp
 from vaestro.probability.empirical import Standard
 from vaestro.probability.normal import LOG_2PI
 
@@ -21,17 +22,17 @@ AT_ONCE = 4096
 
 
 class FlowNetwork(nn.Module):
-    """z, standardised, through RealNVP, told the label one-hot and standardised covariates."""
+    """z, standardised, through RealNVP or MAF, told the label one-hot and standardised
+    covariates."""
 
-    def __init__(
-        self, config: FlowConfig, latents: int, told: Told, random: torch.Generator
-    ) -> None:
+    def __init__(self, config: FlowKind, latents: int, told: Told, random: torch.Generator) -> None:
         super().__init__()
         self.told = told
         self.scale = Standard(latents)
         self.covariates = Standard(told.covariates)
         width = told.labels + told.covariates
-        self.couplings = RealNvp(latents, width, config.layers, config.width, random)
+        network = real_nvp if isinstance(config, FlowConfig) else maf
+        self.couplings = network(latents, width, config.layers, config.width, random)
 
     def log_density(self, z: Tensor, given: Given) -> Tensor:
         """log p(z|given), (N,): that of the noise, plus log|det| of the way to it."""
@@ -73,7 +74,7 @@ class Flow:
 
     @classmethod
     def restored(
-        cls, config: FlowConfig, latents: int, told: Told, tensors: dict[str, Tensor]
+        cls, config: FlowKind, latents: int, told: Told, tensors: dict[str, Tensor]
     ) -> Self:
         """From what `tensors` gave. Raises RuntimeError when they belong to another flow."""
         network = FlowNetwork(config, latents, told, generator(0, Stream.PRIORS))
@@ -104,7 +105,7 @@ def _parts(count: int) -> list[slice]:
     return [slice(start, start + AT_ONCE) for start in range(0, count, AT_ONCE)]
 
 
-def untrained(config: FlowConfig, latents: Latents, told: Told, seed: int) -> FlowNetwork:
+def untrained(config: FlowKind, latents: Latents, told: Told, seed: int) -> FlowNetwork:
     """A flow near the identity on standardised latents, of which there are at least 2."""
     random = generator(seed, Stream.PRIORS, 3)
     network = FlowNetwork(config, latents.dimensions, told, random)

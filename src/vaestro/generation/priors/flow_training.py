@@ -12,7 +12,7 @@ from torch import Tensor
 
 from vaestro.foundation.randomness import Stream, generator
 from vaestro.foundation.samples import Given
-from vaestro.generation.priors.config import FlowConfig
+from vaestro.generation.priors.config import FlowKind
 from vaestro.generation.priors.flow import Flow, FlowNetwork, untrained
 from vaestro.generation.priors.latents import Latents, Told
 
@@ -27,7 +27,7 @@ Tick = Callable[[int, int, str], None]
 
 
 def fit_flow(
-    latents: Latents, told: Told, config: FlowConfig, seed: int, tick: Tick
+    latents: Latents, told: Told, config: FlowKind, seed: int, tick: Tick
 ) -> tuple[Flow, int]:
     """The flow of the best look, and how many steps were done; the same for the same seed."""
     learnt, aside = latents.parted(seed)
@@ -54,7 +54,7 @@ def _step(
     network: FlowNetwork,
     optimiser: torch.optim.Optimizer,
     learnt: Latents,
-    config: FlowConfig,
+    config: FlowKind,
     seed: int,
     step: int,
 ) -> None:

@@ -71,20 +71,13 @@ class Latents:
     def at(self, rows: Tensor) -> Self:
         """Some of the samples, by number."""
         spread = None if self.log_variance is None else self.log_variance[rows]
-        return replace(
-            self, mean=self.mean[rows], log_variance=spread, given=given_at(self.given, rows)
-        )
+        return replace(self, mean=self.mean[rows], log_variance=spread, given=self.given.part(rows))
 
     def parted(self, seed: int, aside: float = 0.1) -> tuple[Self, Self]:
         """The samples in two: to fit, and the share `aside` to choose by; at least one in each."""
         order = torch.randperm(len(self), generator=generator(seed, Stream.PRIORS, 0))
         count = min(max(1, round(aside * len(self))), len(self) - 1)
         return self.at(order[count:]), self.at(order[:count])
-
-
-def given_at(given: Given, rows: Tensor) -> Given:
-    """The conditions of some samples, by number."""
-    return Given(*(None if column is None else column[rows] for column in given))
 
 
 class Score(NamedTuple):

@@ -21,7 +21,7 @@ from vaestro.health.diagnosis.foreign import (
     told_of,
 )
 from vaestro.health.diagnosis.observation import BernoulliObservation, GaussianObservation
-from vaestro.health.diagnosis.patient import Observation, Patient, at
+from vaestro.health.diagnosis.patient import Observation, Patient
 from vaestro.health.reachable import modules_of
 
 
@@ -65,10 +65,15 @@ def admit(
     """
     told, labelled = place.given(given.labels, len(samples), "labels"), given.labels is not None
     encoder = Encoder(encode, told_of(encode, labelled))
-    latent = latent_shape(encoder, samples[:2], at(told, torch.arange(2)))
+    latent = latent_shape(encoder, samples[:2], told.part(torch.arange(2)))
     shape = tuple(samples.shape[1:])
     decoder = Decoder(decode, told_of(decode, labelled), latent, shape)
     held, held_told = _held_out(place, given.held_out, given.held_out_labels, labelled)
+    if held is not None and held.shape[1:] != samples.shape[1:]:
+        raise DataError(
+            f"held_out has samples of shape {tuple(held.shape[1:])} and x of {shape}; give others "
+            "of the same kind"
+        )
     history = () if given.history is None else tuple(float(value) for value in given.history)
     return Patient(
         encode=encoder,
@@ -117,7 +122,7 @@ def _observation(
         raise DataError(f"variance={variance} must be above 0; give that of the Gaussian decoder")
     few = torch.arange(2)
     with torch.no_grad():
-        decoded = decoder(encoder(x[:2], at(given, few)).mean, at(given, few))
+        decoded = decoder(encoder(x[:2], given.part(few)).mean, given.part(few))
     if likelihood == "gaussian":
         return GaussianObservation(None if decoded.variance is not None else float(variance))
     if float(x.min()) < 0 or float(x.max()) > 1:
@@ -141,7 +146,7 @@ def _asked(
         told = told_of(loss, labelled)
         try:
             with torch.no_grad():
-                loss(x[few], at(given, few).label) if told else loss(x[few])
+                loss(x[few], given.part(few).label) if told else loss(x[few])
         except (RuntimeError, ValueError, TypeError) as fault:
             raise DataError(
                 f"loss(x{', labels' if told else ''}) failed on {len(few)} samples "

@@ -10,13 +10,14 @@ from vaestro.health.diagnosis.evidence import Evidence
 from vaestro.health.diagnosis.generalisation import overfitted
 from vaestro.health.diagnosis.generator import decoder_differs
 from vaestro.health.diagnosis.gradient_flow import detached
-from vaestro.health.diagnosis.parameters import unsaved, untrained
 from vaestro.health.diagnosis.patient import Patient
 from vaestro.health.diagnosis.prior import prior_mismatch
 from vaestro.health.diagnosis.prior_scale import prior_scale
 from vaestro.health.diagnosis.progress import stalled, undertrained
 from vaestro.health.diagnosis.reduction import wrong_reduction
 from vaestro.health.diagnosis.sampler_scale import sampler_scale
+from vaestro.health.diagnosis.unsaved import unsaved
+from vaestro.health.diagnosis.untrained import untrained
 from vaestro.health.diagnosis.variance import exploding, unbounded_variance
 from vaestro.health.finding import Finding, Kind
 

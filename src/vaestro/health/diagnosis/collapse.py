@@ -126,7 +126,7 @@ def collapsed(evidence: Evidence) -> Finding | None:
         f"Collapsed: none of {seen.latent} latent dimensions carries information; "
         + (_told(seen) if told else _constant(seen) + _why(beta, critical)),
         numbers,
-        TOLD_ADVICE if told else _remedies(patient, beta, critical),
+        TOLD_ADVICE if told else _remedies(beta, critical),
     )
 
 
@@ -165,7 +165,7 @@ def _why(beta: float, critical: float | None) -> str:
     )
 
 
-def _remedies(patient: Patient, beta: float, critical: float | None) -> tuple[str, ...]:
+def _remedies(beta: float, critical: float | None) -> tuple[str, ...]:
     warm = "let beta rise from 0 over the first part of training"
     if critical is None or beta < critical:
         return (warm, "lower beta")

@@ -8,7 +8,6 @@ from vaestro.health.diagnosis.collapse import dead_output
 from vaestro.health.diagnosis.evidence import Evidence
 from vaestro.health.diagnosis.examination import Codes
 from vaestro.health.diagnosis.observation import total_variance
-from vaestro.health.diagnosis.patient import at
 from vaestro.health.finding import Finding
 
 MATTERS = 0.02
@@ -60,7 +59,7 @@ def _moved(evidence: Evidence) -> float:
     codes, patient = evidence.seen.train, evidence.patient
     z = evidence.seen.prior_draws.to(codes.mean)
     order = torch.randperm(len(z), generator=torch.Generator().manual_seed(9))
-    other: Given = at(codes.given, order)
+    other: Given = codes.given.part(order)
     with torch.no_grad():
         one, two = (patient.decode(z, given).mean for given in (codes.given, other))
     moved = 0.5 * (one - two).double().square().flatten(1).sum(1).mean()

@@ -17,6 +17,8 @@ VOTES = 15
 """Neighbours that vote on a row."""
 NEAR = 5
 """The neighbour whose distance measures a density."""
+PENALTY, NEWTON_STEPS = 1.0, 12
+"""Of the logistic regression."""
 
 
 class Told(NamedTuple):
@@ -78,13 +80,13 @@ def _features(rows: Tensor) -> Tensor:
     return torch.cat(columns, 1)
 
 
-def _logistic(features: Tensor, target: Tensor, penalty: float = 1.0, steps: int = 12) -> Tensor:
-    """Newton's method on the penalised likelihood."""
+def _logistic(features: Tensor, target: Tensor) -> Tensor:
+    """Newton's method on the likelihood, penalised by half of PENALTY times the squared weights."""
     weights = features.new_zeros(features.shape[1])
-    eye = penalty * torch.eye(features.shape[1], dtype=features.dtype)
-    for _ in range(steps):
+    eye = PENALTY * torch.eye(features.shape[1], dtype=features.dtype)
+    for _ in range(NEWTON_STEPS):
         p = torch.sigmoid(features @ weights)
-        gradient = features.T @ (p - target) + penalty * weights
+        gradient = features.T @ (p - target) + PENALTY * weights
         curvature = (features * (p * (1 - p) + 1e-6)[:, None]).T @ features + eye
         weights = weights - torch.linalg.solve(curvature, gradient)
     return weights

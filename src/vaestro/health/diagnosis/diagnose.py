@@ -13,7 +13,7 @@ from vaestro.health.diagnosis.diagnosis import Diagnosis
 from vaestro.health.diagnosis.evidence import gather
 from vaestro.health.diagnosis.foreign import Encoder, Place, as_module, told_of
 from vaestro.health.diagnosis.jitter import evaluating, own_randomness
-from vaestro.health.diagnosis.patient import Patient, at
+from vaestro.health.diagnosis.patient import Patient
 from vaestro.health.finding import Finding
 from vaestro.health.reachable import modules_of, number_type
 
@@ -105,7 +105,7 @@ def _answers(encode: Callable[..., Any], x: Tensor, given: Given, labelled: bool
     """Whether encode answers at all: torch's distributions refuse what is not finite."""
     try:
         with torch.no_grad():
-            Encoder(encode, told_of(encode, labelled)).raw(x, at(given, torch.arange(2)))
+            Encoder(encode, told_of(encode, labelled)).raw(x, given.part(torch.arange(2)))
     except (RuntimeError, ValueError):
         return False
     return True

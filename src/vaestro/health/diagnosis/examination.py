@@ -12,7 +12,7 @@ from torch import Tensor
 
 from vaestro.foundation.samples import Given
 from vaestro.health.diagnosis.observation import total_variance
-from vaestro.health.diagnosis.patient import Decoded, Patient, at
+from vaestro.health.diagnosis.patient import Decoded, Patient
 from vaestro.metrics.live import LIVE_NATS
 from vaestro.probability.normal import kl_to_standard
 from vaestro.probability.posterior import Posterior
@@ -127,12 +127,12 @@ def examine(patient: Patient) -> Examination:
 
 def _codes(patient: Patient, x: Tensor, given: Given) -> tuple[Codes, bool]:
     rows = torch.linspace(0, len(x) - 1, min(len(x), MOST)).round().long().unique()
-    x, given = x[rows], at(given, rows)
+    x, given = x[rows], given.part(rows)
     random = torch.Generator().manual_seed(5)
     columns: list[list[Tensor]] = [[] for _ in range(7)]
     variances, stochastic = [], True
     for part in torch.arange(len(x)).split(CHUNK):
-        told = at(given, part)
+        told = given.part(part)
         posterior = patient.encode(x[part], told)
         stochastic = posterior.log_variance is not None
         mean = posterior.mean
@@ -166,7 +166,7 @@ def _divergence(
 
 def _decode(patient: Patient, z: Tensor, given: Given) -> Decoded:
     with torch.no_grad():
-        parts = [patient.decode(z[p], at(given, p)) for p in torch.arange(len(z)).split(CHUNK)]
+        parts = [patient.decode(z[p], given.part(p)) for p in torch.arange(len(z)).split(CHUNK)]
     return Decoded(torch.cat([part.mean for part in parts]))
 
 

@@ -96,9 +96,4 @@ class Patient:
 
     def batch(self, rows: Tensor) -> tuple[Tensor, Given]:
         """Some training samples and their conditions."""
-        return self.x[rows], at(self.given, rows)
-
-
-def at(given: Given, rows: Tensor) -> Given:
-    """The conditions of some samples."""
-    return Given(*(None if column is None else column[rows] for column in given))
+        return self.x[rows], self.given.part(rows)

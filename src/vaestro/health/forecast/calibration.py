@@ -47,15 +47,19 @@ for nine in ten: what is told without one is not settled."""
 BRIEF_SHARE = 0.02
 """The share of a run that a probe takes beside its training: with its looks, under 3 % of it."""
 
-SURPLUS, SHORTEST_SURPLUS, LONGEST_SURPLUS = 1.3, 0.45, 5.0
-"""Learning (the rate summed over the steps) per nat of the code in which the surplus of live
-dimensions falls by e: in a typical run, and in the quickest and the slowest tenth of them."""
+PACE = 45.0
+"""The length of the linear model's flow that 1,000 steps at a learning rate of 1e-3 are worth,
+where one direction lives."""
 
-FEW = 0.4
-"""The share of the unstable directions that nine runs in ten have live at their end."""
+PACE_AFTER_PROBE = 36.0
+"""The same from the state of the code that a probe measured."""
 
-FAR = 4.0
-"""lambda_1 over beta above which a nonlinear network uses fewer dimensions than are unstable."""
+PACE_SPREAD = 2.5
+"""A run is between so many times slower and faster than that, in four of five."""
 
-FEWER_FAR = 0.8
-"""The share of them that it uses there."""
+MEASURED_UP_TO = 4.0
+"""lambda_1 over beta above which the linear model does not go on from the state that a probe
+measured: so far from collapse a network's code is no linear one."""
+
+LONGEST_TIME = 300.0
+"""A flow is followed for so long at most."""

@@ -14,10 +14,11 @@ import torch
 from vaestro.foundation.errors import DivergedError
 from vaestro.foundation.samples import Batch
 from vaestro.foundation.schedules import Horizon
-from vaestro.health.forecast.memory import Peak
+from vaestro.health.forecast.bare_adam import trial_state
+from vaestro.health.forecast.memory import Peak, still_to_load
 from vaestro.health.task_copy import AnyTask, task_copy
+from vaestro.training.allocator import freed_memory_kept
 from vaestro.training.config import TrainingConfig
-from vaestro.training.fresh import fresh_state
 from vaestro.training.loop import Batches
 from vaestro.training.step import Stepper
 
@@ -78,7 +79,7 @@ def expected_cost(
     """
     with torch.random.fork_rng(), torch.enable_grad():
         copied = task_copy(task)
-        with Peak(next(copied.module.parameters()).device) as peak:
+        with freed_memory_kept(), Peak(next(copied.module.parameters()).device) as peak:
             steps = _step_seconds(copied, batches, config, horizon, seed, allowed)
             once = _validation_seconds(copied, validation, held_out, allowed)
             drawn = 0.0 if snapshot is None else _seconds(snapshot)
@@ -96,7 +97,7 @@ def expected_cost(
         step_seconds=middle,
         validation_seconds=once,
         snapshot_seconds=drawn,
-        memory=None if peak.bytes is None else peak.bytes - own,
+        memory=None if peak.bytes is None else peak.bytes - own + still_to_load(peak.device),
         timed_steps=len(steps),
     )
 
@@ -112,7 +113,7 @@ def _step_seconds(
     """The seconds of each timed step, its batch read with it."""
     vae = task.module.train()
     device = next(vae.parameters()).device
-    state = fresh_state(task, config, device)
+    state = trial_state(task, config, device)
     stepper = Stepper(task, config, horizon, seed)
     taken: list[float] = []
     while len(taken) < UNTIMED + MOST:

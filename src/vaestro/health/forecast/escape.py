@@ -30,6 +30,7 @@ from vaestro.health.forecast.calibration import (
     SURE_ESCAPE,
     WARM_GAIN,
 )
+from vaestro.health.forecast.linear_run import Start
 from vaestro.health.forecast.probe import Mark
 
 Verdict = Literal["collapse", "at_risk", "ok"]
@@ -37,11 +38,12 @@ Verdict = Literal["collapse", "at_risk", "ok"]
 
 class Growth(NamedTuple):
     """The code at the end of a probe of `steps` steps: `level` = ln(gain / effective beta), and
-    `rate`, by how much that grows in a step."""
+    `rate`, by how much that grows in a step; `start`: its state, where that was measured."""
 
     steps: int
     level: float
     rate: float
+    start: Start | None = None
 
 
 def growth(marks: Sequence[Mark], effective_beta: float) -> Growth:
@@ -56,7 +58,8 @@ def growth(marks: Sequence[Mark], effective_beta: float) -> Growth:
     last = taken[-1]
     half = min(taken[:-1], key=lambda mark: abs(mark.step - last.step / 2))
     levels = [math.log(max(mark.gain / effective_beta, LEAST_GAIN)) for mark in (half, last)]
-    return Growth(last.step, levels[1], (levels[1] - levels[0]) / (last.step - half.step))
+    rate = (levels[1] - levels[0]) / (last.step - half.step)
+    return Growth(last.step, levels[1], rate, last.start)
 
 
 def expected_escape_steps(found: Growth, steps: int, ratio: float, full_at: int = 0) -> float:

@@ -14,12 +14,12 @@ from vaestro.health.forecast.cost import Cost
 from vaestro.health.forecast.count import live_count
 from vaestro.health.forecast.escape import Growth, Verdict
 from vaestro.health.forecast.linear import linear_loss, ppca_nats
-from vaestro.health.forecast.live import live_interval
+from vaestro.health.forecast.live import as_held_out, live_interval
 from vaestro.health.forecast.look import Look
 from vaestro.health.forecast.setting import Setting
 from vaestro.health.forecast.threshold import Threshold, threshold
 from vaestro.health.forecast.verdict import judged, open_to_a_probe
-from vaestro.health.forecast.words import UNSETTLED, memorises, reasons, sentence
+from vaestro.health.forecast.words import UNSETTLED, Living, memorises, reasons, sentence
 from vaestro.probability.posterior import DeterministicConfig
 
 MOST_EIGENVALUES = 512
@@ -35,8 +35,10 @@ class Forecast:
     along directions of one half, measured in the other; held_out_interval: 95 % each; samples: how
     many they are from. sub_gaussian_proxy: the effective beta up to which a living state may exist
     beside the collapsed one, along the leading direction. largest_beta_...: values of the recipe's
-    objective.beta. baselines: nats per sample in natural units. live_dimensions: None where the
-    notion does not apply. unsettled: the verdict is by rule, and a probe of the run's first steps
+    objective.beta. baselines: nats per sample in natural units. live_dimensions: the number of
+    directions that pay for themselves, at most `latent`; live_expected: how many dimensions will
+    live at the end of a run that escapes, with its 80 % interval; None where the notion does not
+    apply. unsettled: the verdict is by rule, and a probe of the run's first steps
     would settle it. remedies: edits under which the verdict is ok, none where it is already;
     against_collapse: the same, and of a run that is ok what to change should its code die after
     all. condition: the largest eigenvalue for each value of what the decoder is
@@ -54,6 +56,7 @@ class Forecast:
     held_out_interval: tuple[tuple[float, float], ...]
     samples: int
     live_dimensions: int | None
+    live_expected: int | None
     live_interval: tuple[int, int] | None
     largest_beta_one_lives: float | None
     largest_beta_half_live: float | None
@@ -119,11 +122,11 @@ def forecast(
     spectrum, unit = found.deciding, made.threshold.at
     unit = unit if unit > 0 and isfinite(unit) else 1.0
     relative = made.values / unit
-    live, interval = _live(made, setting)
+    live = _live(made, setting, found, growth)
     effective = made.threshold.effective
     beta = setting.final_beta if effective is None else setting.as_recipe(effective)
     one, half = _largest_betas(made.values, setting)
-    said = sentence(made.verdict, float(relative[0]), live, interval, setting)
+    said = sentence(made.verdict, float(relative[0]), live, setting)
     unsettled = made.open and not probed
     return Forecast(
         elements=found.elements,
@@ -135,8 +138,9 @@ def forecast(
         eigenvalues_held_out=tuple((spectrum.held_out / unit).tolist()),
         held_out_interval=tuple((low / unit, high / unit) for low, high in spectrum.interval()),
         samples=spectrum.samples,
-        live_dimensions=live,
-        live_interval=interval,
+        live_dimensions=None if live is None else live.unstable,
+        live_expected=None if live is None else live.expected,
+        live_interval=None if live is None else (live.low, live.high),
         largest_beta_one_lives=one,
         largest_beta_half_live=half,
         sub_gaussian_proxy=found.proxy,
@@ -151,20 +155,25 @@ def forecast(
     )
 
 
-def _live(made: Judgement, setting: Setting) -> tuple[int | None, tuple[int, int] | None]:
-    """The live dimensions and their interval; None without a prior term that counts nats."""
+def _live(made: Judgement, setting: Setting, found: Look, growth: Growth | None) -> Living | None:
+    """The live dimensions; None without a prior term that counts nats."""
     if isinstance(setting.posterior, DeterministicConfig) or setting.prior == "adversarial":
-        return None, None
+        return None
     if made.threshold.at == 0 or setting.objective.free_bits > 0:
         rank = live_count(made.values / max(float(made.values[0]) * 1e-9, 1e-300), setting.latent)
-        return rank, (0 if rank == 0 else 1, rank)
+        return Living(rank, rank, min(rank, 1), rank)
     relative = made.values / made.threshold.at
     count = live_count(relative, setting.latent)
     if count == 0:
-        return 0, (0, 0)
-    above = relative[relative > 1].tolist()
-    _, low, high = live_interval(above, setting.latent, setting.learning)
-    return count, (low if made.verdict == "ok" else 0, high)
+        return Living(0, 0, 0, 0)
+    total = found.deciding.total / made.threshold.at if setting.learned_variance else None
+    path, steps = setting.path(), setting.horizon.steps
+    start = None if growth is None else growth.start
+    held_out = found.deciding.held_out
+    if len(held_out):
+        relative = as_held_out(relative, float(held_out[0]) / made.threshold.at)
+    live = live_interval(relative.tolist(), setting.latent, path, steps, total, start)
+    return Living(count, live.expected, live.low if made.verdict == "ok" else 0, live.high)
 
 
 def _largest_betas(values: Tensor, setting: Setting) -> tuple[float | None, float | None]:

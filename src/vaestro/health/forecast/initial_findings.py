@@ -5,15 +5,15 @@ import math
 from vaestro.foundation.samples import Batch
 from vaestro.health.finding import Evidence, Finding
 from vaestro.health.forecast.initial_pass import InitialPass, initial_pass
-from vaestro.health.remedies.calmer import (
+from vaestro.health.remedies.chosen import Chosen
+from vaestro.health.remedies.cures import SUM
+from vaestro.health.remedies.edits import Edits
+from vaestro.health.remedies.smaller_numbers import (
     ceiling,
     network_of_ours,
     normalised_encoder,
     standardised,
 )
-from vaestro.health.remedies.chosen import Chosen
-from vaestro.health.remedies.cures import SUM
-from vaestro.health.remedies.edits import Edits
 from vaestro.models.vae import VAE
 from vaestro.networks.part import GivenConfig, PartConfig
 from vaestro.probability.importance_objective import ImportanceConfig

@@ -1,23 +1,39 @@
 """How many latent dimensions will live, and how sure that is.
 
 The count of eigenvalues above the effective beta is the number of unstable directions. A run has
-fewer where its network is nonlinear and beta far below lambda_1, and more while it is young: the
-code of one direction is first spread over several dimensions, and the surplus ones die the more
-slowly the more there is to tell.
+more live dimensions while it is young, and more for good where its variance is learned: so the
+training of the linear model is followed (`linear_run.py`) for the time that the run is worth,
+
+    T = PACE sum over the steps of sqrt(learning rate / 1e-3) / 1000 / sqrt(n)
+
+with n the directions that live at the linear optimum.
 """
 
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import torch
+from torch import Tensor
+
 from vaestro.health.forecast.calibration import (
-    FAR,
-    FEW,
-    FEWER_FAR,
-    LONGEST_SURPLUS,
-    SHORTEST_SURPLUS,
-    SURPLUS,
+    LONGEST_TIME,
+    MEASURED_UP_TO,
+    PACE,
+    PACE_AFTER_PROBE,
+    PACE_SPREAD,
 )
+from vaestro.health.forecast.linear_run import LinearRun, Start, nats_at_end
+from vaestro.metrics.live import LIVE_NATS
+
+MOST_LATENTS = 48
+"""Of more dimensions so many are followed, with every so-manieth direction."""
+
+DIRECTIONS = 20
+"""So many directions are followed at least, and four more than dimensions."""
+
+MOMENTS = 200
+"""So many moments of the flow have a pressure of their own."""
 
 
 class Live(NamedTuple):
@@ -28,30 +44,83 @@ class Live(NamedTuple):
     high: int
 
 
-def live_interval(relative: Sequence[float], latent: int, learning: float = math.inf) -> Live:
+@torch.no_grad()
+def live_interval(
+    relative: Sequence[float],
+    latent: int,
+    path: Sequence[tuple[float, float]],
+    steps: int,
+    total: float | None = None,
+    start: Start | None = None,
+) -> Live:
     """What a run that escapes will have at its end; never below one, never above `latent`.
 
-    `relative`: eigenvalues of M over the effective beta, largest first, those above 1 at least;
-    `latent`: K; `learning` u: the learning rate summed over the steps (a constant one: rate times
-    steps), inf for a run without end. With m = #{relative > 1}, n = min(m, K) and the nats
-    R = sum_{i <= n} 1/2 ln relative_i of the linear model, a surplus S = (K - n) exp(-u / (c R))
-    has not died yet:
-
-        expected = min(K, f m) + S,  f = 1 up to lambda_1 = FAR beta, then FEWER_FAR
-        low = FEW n + S,  high = n + max(1, 0.2 n, S)
-
-    with c = SURPLUS for the expected number, SHORTEST_SURPLUS for the low end and LONGEST_SURPLUS
-    for the high one.
+    relative: eigenvalues of M over the effective beta at the end, largest first; latent: K; path:
+    (beta over its final value, learning rate) at evenly spread steps; steps: of the whole run;
+    total: the sum of all eigenvalues, relative too, where the variance is learned with the model;
+    start: where a probe of the run saw its code, after `start.share` of the steps.
+    The interval is what a flow PACE_SPREAD times longer and shorter leaves, one dimension wider
+    than that where both agree.
     """
-    above = [value for value in relative if value > 1.0]
-    count = min(len(above), latent)
-    nats = 0.5 * sum(math.log(value) for value in above[:latent])
-    short, usual, long = (
-        (latent - count) * math.exp(-learning / (scale * nats)) if nats else 0.0
-        for scale in (SHORTEST_SURPLUS, SURPLUS, LONGEST_SURPLUS)
-    )
-    share = FEWER_FAR if above and above[0] > FAR else 1.0
-    expected = round(min(latent, share * len(above)) + usual)
-    low = math.floor(FEW * count + short)
-    high = math.ceil(count + max(1.0, 0.2 * count, long))
-    return Live(*(min(max(value, 1), latent) for value in (expected, low, high)))
+    thinned, kept, share = _thinned(torch.as_tensor(relative, dtype=torch.float64), latent)
+    moments, distance = _flow(path, steps)
+    run = LinearRun(thinned, kept, moments, None if total is None else total * share)
+    alive = max(1.0, min(latent, float((run.settled() > 1).sum()) / share))
+    start = _followed(start, thinned, kept, share, path)
+    time = (PACE if start is None else PACE_AFTER_PROBE) * distance / math.sqrt(alive)
+    times = [min(time * pace, LONGEST_TIME) for pace in (1.0, PACE_SPREAD, 1 / PACE_SPREAD)]
+    counts = (nats_at_end(run, times, start) > LIVE_NATS).double().sum(2).mean(1) / share
+    expected, late, early = (_bounded(value, latent) for value in counts.tolist())
+    low = math.floor(min(late, expected - 1))
+    return Live(round(expected), max(1, low), min(latent, math.ceil(max(early, expected + 1))))
+
+
+def as_held_out(values: Tensor, largest: float) -> Tensor:
+    """Eigenvalues of a sample (k,), all shrunk as much as the leading one is on held-out samples,
+    where it is `largest`: what lives is counted there."""
+    return values * min(1.0, largest / max(float(values[0]), 1e-300))
+
+
+def _bounded(count: float, latent: int) -> float:
+    return min(max(count, 1.0), float(latent))
+
+
+def _followed(
+    start: Start | None,
+    relative: Tensor,
+    kept: int,
+    share: float,
+    path: Sequence[tuple[float, float]],
+) -> Start | None:
+    """The measured start, its share of the steps made one of the flow; None where not every
+    dimension is followed, where other directions were measured, or far above the threshold."""
+    if start is None or share < 1 or start.encoder.shape != (kept, len(relative)):
+        return None
+    if float(relative[0]) > MEASURED_UP_TO:
+        return None
+    paces = [math.sqrt(max(rate, 0.0)) for _, rate in path]
+    done = sum(paces[: round(start.share * len(paces))])
+    return start._replace(share=min(done / max(sum(paces), 1e-300), 0.99))
+
+
+def wanted_directions(latent: int) -> int:
+    """How many directions are followed of a model with so many latents."""
+    return max(DIRECTIONS, min(latent, MOST_LATENTS) + 4)
+
+
+def _thinned(relative: Tensor, latent: int) -> tuple[Tensor, int, float]:
+    """The directions that are followed, the number of dimensions, and the share that they are."""
+    kept = min(latent, MOST_LATENTS)
+    share = kept / latent
+    places = ((torch.arange(wanted_directions(latent)) + 0.5) / share - 0.5).round().long()
+    return relative[places[places < len(relative)]], kept, share
+
+
+def _flow(path: Sequence[tuple[float, float]], steps: int) -> tuple[list[float], float]:
+    """The pressure at MOMENTS evenly spread moments of the flow, and its length before PACE."""
+    pressures, rates = torch.tensor(path, dtype=torch.float64).T
+    pace = (rates.clamp(min=0) / 1e-3).sqrt()
+    done = pace.cumsum(0)
+    moments = torch.linspace(0, float(done[-1]), MOMENTS, dtype=torch.float64)
+    places = torch.searchsorted(done, moments).clamp(max=len(done) - 1)
+    return pressures[places].tolist(), steps / 1000 * float(pace.mean())

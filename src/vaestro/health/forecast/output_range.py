@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from vaestro.foundation.samples import Batch, Given
 from vaestro.health.finding import Finding
-from vaestro.health.remedies.calmer import network_of_ours
 from vaestro.health.remedies.cures import linear_output
 from vaestro.health.remedies.edits import Edits
+from vaestro.health.remedies.smaller_numbers import network_of_ours
 from vaestro.models.config import ModelConfig
 from vaestro.models.vae import VAE
 

@@ -14,17 +14,19 @@ Shape letters: B samples of the watched batch, K latents.
 
 import copy
 import time
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 
 from vaestro.foundation.samples import Batch
 from vaestro.foundation.schedules import Horizon
+from vaestro.health.forecast.bare_adam import trial_state
+from vaestro.health.forecast.linear_run import Start
 from vaestro.health.task_copy import AnyTask, task_copy
 from vaestro.metrics.live import live_dimensions
 from vaestro.models.vae import VAE
 from vaestro.training.config import TrainingConfig
-from vaestro.training.fresh import fresh_state
 from vaestro.training.loop import Batches
 from vaestro.training.step import Stepper
 
@@ -36,13 +38,15 @@ OTHERS = 3
 
 
 class Mark(NamedTuple):
-    """The code after `step` steps: gain, KL and largest KL of a dimension in nats, live count."""
+    """The code after `step` steps: gain, KL and largest KL of a dimension in nats, live count; its
+    state as one of the linear model, where that is measured."""
 
     step: int
     gain: float
     kl: float
     largest: float
     live: int
+    start: Start | None = None
 
 
 def probe(
@@ -55,26 +59,33 @@ def probe(
     seed: int,
     most_steps: int,
     most_seconds: float = float("inf"),
+    measure: Callable[[VAE, int], Start] | None = None,
 ) -> tuple[Mark, ...]:
     """Train a copy of `task` from step 0 for at most `most_steps` steps or `most_seconds` seconds.
 
     The steps are those that the run itself would take: same seed, batches, schedules, optimiser.
-    `watched` are samples that the gain is measured on (some hundred of the validation split).
+    `watched` are samples that the gain is measured on (some hundred of the validation split),
+    `measure` gives the state of the code at each mark but the first.
     Nothing that is given changes. The last mark tells how many steps there was time for.
     Raises DivergedError when a step is not finite.
     """
     own = task_copy(task)
-    state = fresh_state(own, config, watched.x.device)
+    state = trial_state(own, config, watched.x.device)
     stepper = Stepper(own, config, horizon, seed)
     began, marks, upcoming = time.monotonic(), [mark(own.module, watched, 0)], 8.0
     own.module.train()
+
+    def seen() -> Mark:
+        found = mark(own.module, watched, state.step)
+        return found._replace(start=measure(own.module, state.step)) if measure else found
+
     while state.step < most_steps and time.monotonic() - began < most_seconds:
         stepper.take(state, batches.batch(state.step))
         if state.step >= round(upcoming):
-            marks.append(mark(own.module, watched, state.step))
+            marks.append(seen())
             upcoming *= 2 ** (1 / MARKS_A_DOUBLING)
     if marks[-1].step < state.step:
-        marks.append(mark(own.module, watched, state.step))
+        marks.append(seen())
     return tuple(marks)
 
 

@@ -21,7 +21,8 @@ TOLD_STEPS = 400
 class Setting:
     """`elements` and `latent` are N and K of the weights; `prior` is the prior's kind;
     `fixed_variance` that of a fixed Gaussian, else None; `importance`: the IWAE bound;
-    `hidden_layers`: those of the decoder, on which a cold start depends."""
+    `hidden_layers`: those of the decoder, on which a cold start depends; `learned_variance`: one
+    variance for all elements, learned with the model."""
 
     objective: ObjectiveConfig
     elements: int
@@ -33,6 +34,7 @@ class Setting:
     fixed_variance: float | None = None
     importance: bool = False
     hidden_layers: int = 1
+    learned_variance: bool = False
 
     @cached_property
     def weights(self) -> Weights:
@@ -88,11 +90,14 @@ class Setting:
                 return min(steps, int((i + 1) * steps / count))
         return 0
 
-    @property
-    def learning(self) -> float:
-        """The learning rate summed over the steps."""
-        pressures = self.pressures()
-        return self.horizon.steps * sum(rate for _, rate in pressures) / len(pressures)
+    def path(self) -> list[tuple[float, float]]:
+        """(beta over its final value, learning rate) at TOLD_STEPS evenly spread steps; of a
+        controller, whose betas nobody knows, 1."""
+        final = self.effective(self.final_beta)
+        return [
+            (1.0 if self.controlled or final == 0 else beta / final, rate)
+            for beta, rate in self.pressures()
+        ]
 
     def pressures(self) -> list[tuple[float, float]]:
         """(effective beta, learning rate) at TOLD_STEPS evenly spread steps of the run, of a

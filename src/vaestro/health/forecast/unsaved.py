@@ -12,7 +12,7 @@ from torch import Tensor
 from vaestro.foundation.samples import Batch
 from vaestro.health.finding import Finding
 from vaestro.health.reachable import hidden_parameters, leaves
-from vaestro.health.remedies.calmer import networks_of_ours
+from vaestro.health.remedies.smaller_numbers import networks_of_ours
 from vaestro.models.config import ModelConfig
 from vaestro.models.vae import VAE
 

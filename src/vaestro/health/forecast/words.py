@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from torch import Tensor
 
@@ -18,19 +19,23 @@ GAP = 2.0
 UNSETTLED = "So near the threshold this is a rule; vaestro forecast --probe would settle it."
 
 
-def sentence(
-    verdict: Verdict,
-    strongest: float,
-    live: int | None,
-    interval: tuple[int, int] | None,
-    setting: Setting,
-) -> str:
+class Living(NamedTuple):
+    """Directions that pay for themselves, at most K; how many dimensions of the run are expected to
+    live, and between which numbers."""
+
+    unstable: int
+    expected: int
+    low: int
+    high: int
+
+
+def sentence(verdict: Verdict, strongest: float, live: Living | None, setting: Setting) -> str:
     """The verdict in one sentence. `strongest`: the largest eigenvalue over the threshold."""
     if setting.prior == "adversarial":
         return "This run's codes are held by a discriminator: collapse is not forecast for it."
     if isinstance(setting.posterior, DeterministicConfig):
         return "This is a plain autoencoder: it has no prior term and cannot collapse."
-    if live is None or interval is None:
+    if live is None:
         return "The forecast does not apply to this run."
     if verdict == "collapse":
         return (
@@ -40,13 +45,14 @@ def sentence(
         )
     if verdict == "at_risk":
         return (
-            f"This run is at risk: {live} of {setting.latent} latent dimensions could live, but "
-            f"from a cold start {setting.horizon.steps:,} steps will hardly suffice to wake them."
+            f"This run is at risk: {live.unstable} of {setting.latent} latent dimensions could "
+            f"live, but from a cold start {setting.horizon.steps:,} steps will hardly suffice to "
+            "wake them."
         )
-    low, high = interval
-    expected = str(low) if low == high else f"{low} to {high}"
+    span = "" if live.low == live.high else f" ({live.low} to {live.high})"
     return (
-        f"This run can work: {expected} of {setting.latent} latent dimensions are expected to live."
+        f"This run can work: {live.expected}{span} of {setting.latent} latent dimensions are "
+        "expected to live."
     )
 
 

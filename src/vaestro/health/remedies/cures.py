@@ -5,9 +5,9 @@ first. Some may already be as they say there: `experiments/` leaves out what cha
 """
 
 from vaestro.health.finding import Finding
-from vaestro.health.remedies.calmer import networks_of_ours
 from vaestro.health.remedies.chosen import Chosen
 from vaestro.health.remedies.edits import BY_FILM, TELL_BOTH, Edits, floored, scaled
+from vaestro.health.remedies.smaller_numbers import networks_of_ours
 from vaestro.models.condition import UnconditionalConfig
 from vaestro.models.config import ModelConfig
 from vaestro.networks.explicit import LayersConfig

@@ -1,10 +1,10 @@
 """What keeps a run from the overflow or the singularity that a replay has found in it."""
 
 from vaestro.health.forensics import Forensics
-from vaestro.health.remedies.calmer import ceiling, networks_of_ours, standardised
 from vaestro.health.remedies.chosen import Chosen
 from vaestro.health.remedies.cures import CLIPPED
 from vaestro.health.remedies.edits import Edits
+from vaestro.health.remedies.smaller_numbers import ceiling, networks_of_ours, standardised
 
 USUAL_RATE = 1e-3
 """Adam's own default: no remedy asks for more."""

@@ -47,6 +47,10 @@ class Likelihood(nn.Module, ABC):
         """The sigma^2 of a Gaussian whose variance is fixed; None for every other likelihood."""
         return None
 
+    def shown(self, x: Tensor) -> Tensor:
+        """What an encoder of ours is shown of model-space samples x: (B, *), of the same shape."""
+        return x
+
     @abstractmethod
     def log_prob(self, x: Tensor, outputs: Tensor) -> Tensor:
         """log p(x | outputs), summed over every non-batch axis. x: (B, *); returns (B,) nats."""

@@ -54,6 +54,11 @@ class NegativeBinomial(Likelihood):
         self.spread = build_spread(config.dispersion, DISPERSION_FLOOR)
         self.outputs_per_element = 1 + self.spread.outputs_per_element
 
+    def shown(self, x: Tensor) -> Tensor:
+        """log(1 + x) of counts x: (B, *), which differ by orders of magnitude (scVI, Lopez et al.
+        2018)."""
+        return torch.log1p(x)
+
     def log_prob(self, x: Tensor, outputs: Tensor) -> Tensor:
         """Nats (B,) of counts x: (B, *); computed in float64, where the device has it."""
         self.require_outputs(x, outputs)

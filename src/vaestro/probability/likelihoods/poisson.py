@@ -41,6 +41,11 @@ class Poisson(Likelihood):
     def __init__(self, config: PoissonConfig, spec: SampleSpec) -> None:
         super().__init__()
 
+    def shown(self, x: Tensor) -> Tensor:
+        """log(1 + x) of counts x: (B, *), which differ by orders of magnitude (scVI, Lopez et al.
+        2018)."""
+        return torch.log1p(x)
+
     def log_prob(self, x: Tensor, outputs: Tensor) -> Tensor:
         """Nats (B,) of counts x: (B, *); computed in float64, where the device has it."""
         self.require_outputs(x, outputs)

@@ -5,8 +5,8 @@ from typing import Annotated
 import torch
 from pydantic import Field
 
-from vaestro.foundation.config import ByKind, nearest
-from vaestro.foundation.errors import RecipeError
+from vaestro.foundation.config import ByKind
+from vaestro.foundation.errors import RecipeError, nearest
 from vaestro.foundation.samples import SampleSpec
 from vaestro.probability.posterior import DeterministicConfig, GaussianConfig
 from vaestro.probability.priors.adversarial import Adversarial, AdversarialConfig, require_point

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from vaestro.data.tiles.look import Look
+from vaestro.metrics.live import LIVE_NATS
 from vaestro.reports.facts import RunFacts
 from vaestro.reports.figures import (
     components,
@@ -19,7 +20,6 @@ from vaestro.reports.figures import (
 )
 from vaestro.reports.figures.drawing import Drawing
 from vaestro.reports.figures.mosaic import run_look, samples_in
-from vaestro.reports.live import LIVE_NATS
 from vaestro.reports.numerals import counted, number
 
 SPECTRUM = "spectrum"

@@ -8,9 +8,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 from numpy.typing import NDArray
 
+from vaestro.metrics.live import LIVE_NATS
 from vaestro.reports.facts import RunFacts
 from vaestro.reports.figures import style
-from vaestro.reports.live import LIVE_NATS
 
 DASHES = (0, (5, 3))
 WIDEST = 44

@@ -3,11 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 from vaestro.experiments.change import Change
-from vaestro.foundation.config import nearest
-from vaestro.foundation.errors import RecipeError
+from vaestro.foundation.errors import RecipeError, nearest
 from vaestro.studies.faults.data_terms import plant_broadcast, plant_one_axis
 from vaestro.studies.faults.fault import Fault
-from vaestro.studies.faults.initialisers import plant_wrong_fan_in
+from vaestro.studies.faults.initialisers import plant_keras_start, plant_wrong_fan_in
 from vaestro.studies.faults.outputs import (
     plant_dead_relu,
     plant_relu_variance,
@@ -88,6 +87,12 @@ _EVERY = (
         "The head of the fitted variance is no part of the model: not trained, not saved.",
         plant_unregistered_head,
         stacks=False,
+    ),
+    Fault(
+        "keras-start",
+        "log-003",
+        "Heads are drawn as large as other layers, and nothing starts at the data's mean.",
+        plant_keras_start,
     ),
     Fault(
         "relu-variance",

@@ -47,7 +47,7 @@ def _carried(log: Log, folder: LogFolder, bench: Bench, display: LogDisplay) -> 
     except (StoppedError, KeyboardInterrupt):
         status = "interrupted"
     chapters = [chapter for chapter in known if chapter is not None]
-    told = _told(log, folder, chapters, status)
+    told = outcome(log, folder, chapters, status)
     write_json(folder.outcome, told)
     write_pages(log, folder, chapters, told)
     return told
@@ -65,8 +65,8 @@ def _taken(
     return chapter
 
 
-def _told(log: Log, folder: LogFolder, chapters: list[Chapter], status: str) -> dict[str, Any]:
-    """The outcome as plain values."""
+def outcome(log: Log, folder: LogFolder, chapters: list[Chapter], status: str) -> dict[str, Any]:
+    """The outcome as plain values: what `vaestro study --json` prints."""
     claims = [
         {"chapter": chapter.name, **claim}
         for chapter in chapters

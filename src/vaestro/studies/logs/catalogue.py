@@ -2,8 +2,7 @@
 
 from importlib import import_module
 
-from vaestro.foundation.config import nearest
-from vaestro.foundation.errors import RecipeError
+from vaestro.foundation.errors import RecipeError, nearest
 from vaestro.studies.logs.log import Log
 
 NAMES = ("log-000", "log-001", "log-002", "log-003", "log-004")

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 from vaestro.foundation.errors import RunFolderError
 from vaestro.foundation.files import read_json, write_json
-from vaestro.runs.folder import RunFolder
 from vaestro.studies.command import going_on
 from vaestro.studies.logs.chapter import Chapter, from_plain
 
@@ -37,7 +36,7 @@ class LogFolder:
     def begin(self, form: Form) -> None:
         """Write down what this is. Raises RunFolderError where something else is."""
         if not self.form.is_file():
-            RunFolder(self.root).require_free()
+            self._require_free()
             write_json(self.form, form._asdict())
             return
         stored = self.read()
@@ -45,6 +44,16 @@ class LogFolder:
             raise RunFolderError(
                 f"{self.root} holds {_words(stored)}, and {_words(form)} is asked for; "
                 f"`{going_on(self.root)}` goes on with it, or give another --out"
+            )
+
+    def _require_free(self) -> None:
+        """Raise RunFolderError where something lies that is no study."""
+        file = next((path for path in (self.root, *self.root.parents) if path.is_file()), None)
+        if file is not None:
+            raise RunFolderError(f"{file} is a file and can hold no study; give another --out")
+        if self.root.is_dir() and any(self.root.iterdir()):
+            raise RunFolderError(
+                f"--out {self.root} is not empty and holds no study; give a new folder"
             )
 
     def read(self) -> Form:

@@ -1,7 +1,6 @@
-"""The page of a log's study: report.html, with everything in it, and page.md for docs/logs."""
+"""The page of a log's study: report.html, with everything in it, and page.md."""
 
 import base64
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,10 @@ from vaestro.reports.glossary import Entry
 from vaestro.reports.tables import Card
 from vaestro.reports.template import rendered
 from vaestro.studies.command import going_on
-from vaestro.studies.logs.chapter import Chapter, Claim, Table
+from vaestro.studies.logs.chapter import Chapter
 from vaestro.studies.logs.kept import LogFolder
 from vaestro.studies.logs.log import Log
+from vaestro.studies.logs.markdown import markdown
 
 WORDS = (
     Entry(
@@ -39,15 +39,15 @@ WORDS = (
 def write_pages(log: Log, folder: LogFolder, chapters: list[Chapter], told: dict[str, Any]) -> None:
     """Write report.html and page.md."""
     write_text(folder.page, _html(log, folder, chapters, told))
-    write_text(
-        folder.markdown, "\n\n".join(markdown(log, folder.read().quick, chapters, told)) + "\n"
-    )
+    write_text(folder.markdown, "\n\n".join(markdown(log, folder.read(), chapters, told)) + "\n")
 
 
 def _html(log: Log, folder: LogFolder, chapters: list[Chapter], told: dict[str, Any]) -> str:
     held = [claim["holds"] for claim in told["claims"]]
     finished, all_hold = told["status"] == "finished", all(held)
-    word = "every assertion holds" if all_hold else f"{held.count(False)} assertions fail"
+    failing = held.count(False)
+    word = "one assertion fails" if failing == 1 else f"{failing} assertions fail"
+    word = "every assertion holds" if all_hold else word
     tone: Tone = "good" if finished and all_hold else "neutral" if all_hold else "bad"
     return rendered(
         "log.html.j2",
@@ -77,48 +77,3 @@ def _cards(folder: LogFolder, chapters: list[Chapter], told: dict[str, Any]) -> 
 def _inlined(root: Path, file: str) -> str:
     picture = base64.b64encode((root / "pictures" / file).read_bytes()).decode()
     return f"data:image/png;base64,{picture}"
-
-
-def markdown(log: Log, quick: bool, chapters: list[Chapter], told: dict[str, Any]) -> Iterator[str]:
-    """The page as paragraphs of Markdown."""
-    yield f"# {log.title}"
-    yield log.question
-    yield log.source
-    form = " --quick" if quick else ""
-    yield f"Everything below was measured by this command. {told['sentence']}"
-    yield f"```sh\nvaestro study {log.name}{form} --out studies/{log.name}\n```"
-    for chapter in chapters:
-        yield from _chapter(chapter)
-
-
-def _chapter(chapter: Chapter) -> Iterator[str]:
-    yield f"## {chapter.title}"
-    yield from chapter.text
-    for table in chapter.tables:
-        yield _table(table)
-    for picture in chapter.pictures:
-        yield f"![{picture.caption}](pictures/{picture.file})"
-        yield picture.caption
-    for claim in chapter.claims:
-        yield from _claim(claim)
-
-
-def _claim(claim: Claim) -> Iterator[str]:
-    yield f"> {_text(claim.said)}"
-    held = "" if claim.holds else " **The numbers do not show it.**"
-    yield f"*Measured:* {_text(claim.measured)} *Cause:* {_text(claim.cause)}{held}"
-
-
-def _table(table: Table) -> str:
-    lines = [table.head, ("---",) * len(table.head), *table.rows]
-    shown = "\n".join("| " + " | ".join(map(_cell, line)) + " |" for line in lines)
-    return f"{table.title}:\n\n{shown}" if table.title else shown
-
-
-def _cell(text: str) -> str:
-    return _text(text).replace("|", "\\|")
-
-
-def _text(text: str) -> str:
-    """Text in a line, whose signs are no markup."""
-    return " ".join(text.split()).replace("<", "&lt;").replace("*", "\\*")

@@ -14,8 +14,8 @@ import torch
 from numpy.typing import NDArray
 
 from vaestro.data.tiles.look import Look, look_at
-from vaestro.experiments.asked import asked, listener
 from vaestro.experiments.model_files import load_model, require_own_size
+from vaestro.experiments.requested_condition import asked, listener
 from vaestro.foundation.errors import DataError, UserError, one_line
 from vaestro.foundation.samples import Given, SampleSpec
 from vaestro.generation.sampling import conditions, decode_all

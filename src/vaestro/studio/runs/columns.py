@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from vaestro.reports.facts import finite
 from vaestro.studio.runs.digits import PAD, Bytes, Places, numbers, words_at
 
-QUANTITIES = ("data_term", "prior_term", "loss", "live_dimensions", "beta")
+QUANTITIES = ("data_term", "prior_term", "live_dimensions", "beta")
 SPLITS = ("train", "validation")
-COLON, COMMA, NEWLINE, BRACE, SPACE = 58, 44, 10, 123, 32
-FRONT = 8
+COLON, COMMA, NEWLINE, BRACE, CLOSE, SPACE = 58, 44, 10, 123, 125, 32
+FRONT = WORD = 8
 
 
 class Columns(NamedTuple):
@@ -33,7 +33,7 @@ NOTHING = Columns(np.zeros(0), np.zeros(0, np.int64), np.zeros((len(QUANTITIES),
 
 def columns(lines: bytes) -> Columns:
     """The records of whole lines, each with its newline; what is no record is left out."""
-    text = np.frombuffer(bytes(FRONT) + lines + bytes(PAD), np.uint8)
+    text = np.frombuffer(b"".join([bytes(FRONT), lines, bytes(PAD)]), np.uint8)
     ends = np.flatnonzero(text == NEWLINE)
     if not len(ends):
         return NOTHING
@@ -64,10 +64,10 @@ def _alike(text: Bytes, starts: Places, ends: Places) -> tuple[NDArray[np.bool_]
     )
     if keys is None or not {"step", "split"} <= set(keys):
         return none, []
-    marks = np.flatnonzero((text == COLON) | (text == COMMA))
+    marks = np.flatnonzero(text == COLON)
     first = np.searchsorted(marks, starts)
     counts = np.diff(np.append(first, len(marks)))
-    width = 2 * len(keys) - 1
+    width = len(keys)
     alike = (counts == width) & (text[starts] == BRACE)
     if not alike.any():
         return none, []
@@ -80,25 +80,39 @@ def _alike(text: Bytes, starts: Places, ends: Places) -> tuple[NDArray[np.bool_]
 
 
 def _read(
-    text: Bytes, keys: list[str], marks: Places, ends: Places
+    text: Bytes, keys: list[str], colons: Places, ends: Places
 ) -> tuple[NDArray[np.bool_], Columns]:
-    """The records of lines with colons and commas at `marks` (R, 2C - 1); and which of them really
-    have these keys."""
-    colons, stops = marks[:, ::2], np.column_stack([marks[:, 1::2], ends - 1])
-    wanted = {key: keys.index(key) for key in ("step", "split", *QUANTITIES) if key in keys}
-    sound = np.ones(len(marks), np.bool_)
-    for key, place in wanted.items():
-        sound &= _named(text, colons[:, place], key)
-    split, told = _splits(text, colons[:, wanted["split"]])
-    step = _numbers(text, colons[:, wanted["step"]], stops[:, wanted["step"]])
+    """The records of lines with colons at `colons` (R, C); and which of them really have these
+    keys."""
+    sound = np.ones(len(ends), np.bool_)
+    at = {}
+    for key in ("step", "split", *QUANTITIES):
+        if key in keys:
+            place = keys.index(key)
+            begins = np.ascontiguousarray(colons[:, place])
+            stops, closed = _stops(text, colons, ends, keys, place)
+            sound &= _named(text, begins, key) & closed
+            at[key] = begins, stops
+    split, told = _splits(text, at["split"][0])
+    step = _numbers(text, *at["step"])
     sound &= told & np.isfinite(step)
-    if not sound.all():
-        colons, stops, split, step = colons[sound], stops[sound], split[sound], step[sound]
-    at = {key: (colons[:, place], stops[:, place]) for key, place in wanted.items()}
-    rows = [
-        _numbers(text, *at[key]) if key in at else np.full(len(step), np.nan) for key in QUANTITIES
-    ]
-    return sound, Columns(step, split, np.stack(rows))
+    missing = np.full(len(ends), np.nan)
+    rows = np.stack([_numbers(text, *at[key]) if key in at else missing for key in QUANTITIES])
+    if sound.all():
+        return sound, Columns(step, split, rows)
+    return sound, Columns(step[sound], split[sound], rows[:, sound])
+
+
+def _stops(
+    text: Bytes, colons: Places, ends: Places, keys: list[str], place: int
+) -> tuple[Places, NDArray[np.bool_]]:
+    """Where the value of one key ends, and whether a comma or the end of the record stands there:
+    the next key's name tells how far before its colon that is."""
+    if place == len(keys) - 1:
+        return ends - 1, text[ends - 1] == CLOSE
+    stops = colons[:, place + 1] - len(f'"{keys[place + 1]}"'.encode()) - 1
+    stops = stops - (text[stops] == SPACE)
+    return stops, text[stops] == COMMA
 
 
 def _named(text: Bytes, colons: Places, key: str) -> NDArray[np.bool_]:
@@ -123,7 +137,23 @@ def _splits(text: Bytes, colons: Places) -> tuple[NDArray[np.int64], NDArray[np.
 
 
 def _numbers(text: Bytes, colons: Places, stops: Places) -> NDArray[np.float64]:
-    return numbers(text, colons + 1 + (text[colons + 1] == SPACE), stops)
+    """The numbers behind the colons (N,); one that stands as it did in the line before, as a beta
+    and many counts do, is read once."""
+    starts = colons + 1 + (text[colons + 1] == SPACE)
+    new = _new(text, starts, stops)
+    count = int(new.sum())
+    if 2 * count > len(new):
+        return numbers(text, starts, stops)
+    read = numbers(text, starts[new], stops[new])
+    return np.repeat(read, np.diff(np.append(np.flatnonzero(new), len(new))))
+
+
+def _new(text: Bytes, starts: Places, stops: Places) -> NDArray[np.bool_]:
+    """Which values (N,) differ from the one before, or are too long for a word to tell."""
+    words, sizes = words_at(text, starts), stops - starts
+    new = np.ones(len(starts), np.bool_)
+    new[1:] = (words[1:] != words[:-1]) | (sizes[1:] != sizes[:-1]) | (sizes[1:] > WORD)
+    return new
 
 
 def _keys(line: bytes) -> list[str] | None:

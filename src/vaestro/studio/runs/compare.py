@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from vaestro.foundation.config import read_yaml
 from vaestro.foundation.errors import VaestroError, one_line
+from vaestro.foundation.yaml_text import read_yaml
 from vaestro.reports.facts import mapping
 from vaestro.studio.answers import Refused
 from vaestro.studio.ids import NotThere

@@ -4,15 +4,14 @@ The file is read in pieces. Of a long history each stretch keeps its lowest and 
 so memory is bounded and no peak is lost; what a page has seen is not read again when it grows.
 """
 
-from collections import OrderedDict
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections import OrderedDict, deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import islice
 from os import SEEK_CUR
 from pathlib import Path
 from threading import Lock
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,17 +21,27 @@ from vaestro.reports.curve import extremes, thinned
 from vaestro.studio.runs.columns import NOTHING, QUANTITIES, SPLITS, Columns, columns, joined
 from vaestro.studio.studio import Studio
 
-PIECE, BATCH, READERS = 2 << 20, 16, 2
-"""Bytes that are read together, a longer line being no record; pieces until rows are thinned; and
-threads that read them."""
+PIECE, AHEAD, READERS = 4 << 20, 4, 2
+"""Bytes that are read together, a longer line being no record; pieces that are held; and threads
+that read them."""
 MOST_BYTES = 4 << 30
 MOST_ROWS, FEWER = 400_000, 20_000
 """More rows than the first are thinned, for each quantity and split to the second."""
+LONG = 64 << 20
+"""Bytes from which what is read at once is thinned piece by piece, to FEWER in all."""
 TAIL = 4096
 """Bytes before the end that must be as they were for a grown file to be read on."""
 FINE = 7
 """Significant digits that a page is told."""
 MOST_HELD = 4
+
+
+class Piece(NamedTuple):
+    """Rows of one piece of a history; of `records` that were seen, `missing` numbers were none."""
+
+    rows: Columns
+    records: int
+    missing: NDArray[np.int64]
 
 
 @dataclass
@@ -46,18 +55,19 @@ class Reading:
     records: int = 0
     missing: NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(QUANTITIES), np.int64))
 
-    def read_on(self, path: Path) -> None:
-        """Add the whole lines that came since."""
+    def read_on(self, path: Path, stop: int = MOST_BYTES) -> None:
+        """Add the whole lines that came since, those that begin before the byte `stop`."""
+        size = min(path.stat().st_size, stop) - self.end
+        most = FEWER * PIECE // size if size > LONG else None
         with path.open("rb") as file, ThreadPoolExecutor(READERS) as readers:
             file.seek(self.end)
-            while pieces := list(islice(self._pieces(file), BATCH)):
-                self._add(joined(list(readers.map(columns, pieces))))
+            self._add(_in_turn(readers, self._pieces(file, stop), most))
             file.seek(max(0, self.end - TAIL))
             self.tail = file.read(self.end - file.tell())
 
-    def _pieces(self, file: BinaryIO) -> Iterator[bytes]:
+    def _pieces(self, file: BinaryIO, stop: int) -> Iterator[bytes]:
         """Whole lines from the end of what was read, and the end moved on."""
-        while piece := file.read(PIECE):
+        while piece := file.read(min(PIECE, max(0, stop - self.end))):
             cut = piece.rfind(b"\n") + 1
             if not cut and len(piece) < PIECE:
                 return  # a line that is being written
@@ -72,12 +82,47 @@ class Reading:
             file.seek(self.end - len(self.tail))
             return file.read(len(self.tail)) == self.tail
 
-    def _add(self, new: Columns) -> None:
-        self.records += len(new.step)
-        self.missing += np.isnan(new.values).sum(1)
-        self.rows = joined([self.rows, new])
-        if len(self.rows.step) > MOST_ROWS:
-            self.rows = _fewer(self.rows)
+    def _add(self, read: Iterable["Piece"]) -> None:
+        """Add rows, thinned whenever they are too many; the next ones are read meanwhile."""
+        held, count = [self.rows], len(self.rows.step)
+        for new in read:
+            self.records += new.records
+            self.missing += new.missing
+            held.append(new.rows)
+            count += len(new.rows.step)
+            if count > MOST_ROWS:
+                held = [_fewer(joined(held), FEWER)]
+                count = len(held[0].step)
+        self.rows = joined(held)
+
+
+def _in_turn(readers: Executor, pieces: Iterable[bytes], most: int | None) -> Iterator[Piece]:
+    """What every piece holds, in order; at most AHEAD pieces are held at a time."""
+    waiting: deque[Future[Piece]] = deque()
+    for piece in pieces:
+        waiting.append(readers.submit(_piece, piece, most))
+        if len(waiting) == AHEAD:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
+def _piece(lines: bytes, most: int | None) -> Piece:
+    """The records of whole lines, thinned where `most` is a number."""
+    rows = columns(lines)
+    missing = np.isnan(rows.values).sum(1)
+    return Piece(rows if most is None else _fewer(rows, most), len(rows.step), missing)
+
+
+def readable_size(path: Path) -> int:
+    """Bytes of a history, 0 where there is none. Raises RunFolderError for one beyond reading."""
+    size = path.stat().st_size if path.is_file() else 0
+    if size > MOST_BYTES:
+        raise RunFolderError(
+            f"history.jsonl has {size / 2**30:.1f} GiB; the studio reads up to "
+            f"{MOST_BYTES >> 30} GiB"
+        )
+    return size
 
 
 class Histories:
@@ -90,12 +135,7 @@ class Histories:
     def read(self, path: Path) -> Reading:
         """The history as it is now. Raises RunFolderError for one that is beyond reading."""
         with self.lock:
-            size = path.stat().st_size if path.is_file() else 0
-            if size > MOST_BYTES:
-                raise RunFolderError(
-                    f"history.jsonl has {size / 2**30:.1f} GiB; the studio reads up to "
-                    f"{MOST_BYTES >> 30} GiB"
-                )
+            size = readable_size(path)
             reading = self.held.pop(path, Reading())
             if reading.end > size or (reading.end and not reading.still_holds(path)):
                 reading = Reading()
@@ -138,13 +178,17 @@ def _told(value: float) -> float | None:
     return float(f"{value:.{FINE}g}") if np.isfinite(value) else None
 
 
-def _fewer(rows: Columns) -> Columns:
-    """The rows in which some quantity of a split is lowest or highest within its stretch."""
+def _fewer(rows: Columns, most: int) -> Columns:
+    """The rows in which some quantity of a split is lowest or highest within its stretch; `most`
+    for each quantity and split."""
     kept = np.zeros(len(rows.step), np.bool_)
     for split in range(len(SPLITS)):
         mine = np.flatnonzero(rows.split == split)
-        for values in rows.values[:, mine] if len(mine) > FEWER else ():
-            kept[mine[extremes(rows.step[mine], values, FEWER)]] = True
-        if len(mine) <= FEWER:
+        if len(mine) <= most:
             kept[mine] = True
+            continue
+        kept[mine[[0, -1]]] = True
+        for values in rows.values[:, mine]:
+            if values.min() != values.max():  # any row tells what is the same in all
+                kept[mine[extremes(rows.step[mine], values, most)]] = True
     return Columns(rows.step[kept], rows.split[kept], rows.values[:, kept])

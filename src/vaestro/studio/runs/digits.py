@@ -1,6 +1,6 @@
 """Many decimal numbers read from bytes at once, eight characters to a machine word.
 
-A history of a million records holds six million numbers; one by one they take many seconds.
+A history of a million records holds five million numbers; one by one they take many seconds.
 Letter: N numbers.
 """
 

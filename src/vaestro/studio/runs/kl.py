@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from vaestro.foundation.errors import RunFolderError
+from vaestro.metrics.live import LIVE_NATS
 from vaestro.reports.facts import finite
-from vaestro.reports.live import LIVE_NATS
 from vaestro.studio.runs.snapshots import arrays, epochs
 
 MOST_BARS, MOST_EPOCHS = 128, 60

@@ -16,12 +16,15 @@ from vaestro.studio.runs.index import Index
 from vaestro.studio.runs.kl import kl_bars
 from vaestro.studio.runs.run import run, sample_values
 from vaestro.studio.runs.snapshots import FINAL, epochs, picture
+from vaestro.studio.runs.stretch import stretch
 from vaestro.studio.studio import Studio
 
 HOUR = {"Cache-Control": "private, max-age=3600"}
 """A picture's address changes with its run."""
 MOST_POINTS = 20_000
 MOST_REPORT = 64 << 20
+MOST_STEPS = 10**9
+"""The largest whole number that a query may ask for."""
 
 
 def _list(studio: Studio, request: Request) -> dict[str, Any]:
@@ -38,8 +41,11 @@ def _run(studio: Studio, request: Request) -> dict[str, Any]:
 def _history(studio: Studio, request: Request) -> dict[str, Any]:
     folder = studio.find(asked(request, "id"))
     require_file(studio.root, folder / "history.jsonl", None)
-    reading = studio.kept(Histories).read(folder / "history.jsonl")
-    return curves(reading, min(_whole(request, "points", 1200), MOST_POINTS))
+    history, points = folder / "history.jsonl", min(_whole(request, "points", 1200), MOST_POINTS)
+    if not {"from", "to"} & set(request.query_params):
+        return curves(studio.kept(Histories).read(history), points)
+    first, last = _whole(request, "from", 0), _whole(request, "to", MOST_STEPS)
+    return curves(stretch(history, first, last), points)
 
 
 def _picture(studio: Studio, request: Request) -> Response:
@@ -75,7 +81,7 @@ def _whole(request: Request, name: str, default: int) -> int:
         value = int(text)
     except ValueError:
         value = FINAL - 1
-    if not FINAL <= value < 10**9:
+    if not FINAL <= value <= MOST_STEPS:
         raise Refused(f"{name}={text[:40]} is no whole number")
     return value
 

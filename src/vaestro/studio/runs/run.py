@@ -7,7 +7,7 @@ from typing import Any
 
 from vaestro.reports import advice, tables, words
 from vaestro.reports.commands import examining, resuming
-from vaestro.reports.evaluated import sections
+from vaestro.reports.evaluation import sections
 from vaestro.reports.facts import ENDED, RunFacts, finite, mapping, read_facts
 from vaestro.reports.findings import commands, findings
 from vaestro.reports.outlook import outlook

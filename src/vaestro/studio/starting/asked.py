@@ -9,9 +9,9 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from vaestro.experiments.recipe import Recipe, apply, built_in, drafted
-from vaestro.experiments.wanted import chosen
-from vaestro.foundation.config import Config, nearest
-from vaestro.foundation.errors import DataError, RecipeError
+from vaestro.experiments.requested_recipe import chosen
+from vaestro.foundation.config import Config
+from vaestro.foundation.errors import DataError, RecipeError, nearest
 from vaestro.runs.folder import RunFolder, next_free
 from vaestro.studio.starting.command import command
 from vaestro.studio.starting.edits import edits_between

@@ -4,10 +4,11 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from vaestro.foundation.config import Config, read_yaml
-from vaestro.foundation.edit_text import as_text
+from vaestro.foundation.config import Config
+from vaestro.foundation.edits import as_text
 from vaestro.foundation.errors import RecipeError
 from vaestro.foundation.schedules import Constant, Length
+from vaestro.foundation.yaml_text import read_yaml
 
 
 def edits_between(old: Config, new: Config) -> list[str]:

@@ -72,6 +72,11 @@ class Ledger:
         """Let the sweep have `trials` trials in all; it never gets fewer than it has."""
         self._database.write(lambda connection: sweeping.extend(connection, id, trials))
 
+    def grow(self, id: str, definition: dict[str, Any], trials: int) -> None:
+        """Replace what the sweep looks for by a definition whose settings are those and more; it
+        shall have `trials` trials in all, and never gets fewer than it has."""
+        self._database.write(lambda connection: sweeping.grow(connection, id, definition, trials))
+
     def set_state(self, id: str, state: SweepState) -> None:
         """Write down that the sweep is running, stopped or finished. It binds nobody."""
         self._database.write(lambda connection: sweeping.set_state(connection, id, state))

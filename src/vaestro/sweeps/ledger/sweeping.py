@@ -59,6 +59,12 @@ def extend(connection: Connection, id: str, total: int) -> None:
     _set(connection, id, trials=max(total, old.trials))
 
 
+def grow(connection: Connection, id: str, definition: dict[str, Any], total: int) -> None:
+    """Let the sweep look for what `definition` says, in `total` trials at least."""
+    extend(connection, id, total)
+    _set(connection, id, definition=as_stored(definition))
+
+
 def set_state(connection: Connection, id: str, state: SweepState) -> None:
     """Write down that the sweep is running, stopped or finished."""
     read(connection, id, lock=True)

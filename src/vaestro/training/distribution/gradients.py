@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor, distributed
 
-from vaestro.training.distribution.lost import or_lost
+from vaestro.training.distribution.lost_rank import or_lost
 
 MOST = 2**23
 """So many numbers at most go into one exchange, 32 MiB of 32 bits, unless one tensor has more: what

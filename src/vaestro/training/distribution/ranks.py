@@ -11,7 +11,7 @@ import torch
 from torch import distributed
 
 from vaestro.foundation.errors import RecipeError
-from vaestro.training.distribution.lost import or_lost
+from vaestro.training.distribution.lost_rank import or_lost
 from vaestro.training.rows import row_slices
 
 T = TypeVar("T")

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, distributed
 from torch.autograd.function import once_differentiable
 
-from vaestro.training.distribution.lost import or_lost
+from vaestro.training.distribution.lost_rank import or_lost
 
 
 def added(values: Tensor) -> Tensor:

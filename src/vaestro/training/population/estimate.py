@@ -5,6 +5,7 @@ differ in are rows of tensors. Shape letters: K members, B batch, L latents, * t
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,14 +14,14 @@ from torch.func import functional_call
 from vaestro.foundation.randomness import Stream
 from vaestro.foundation.samples import Batch, Given
 from vaestro.probability.objective import Balance, Number, Terms
-from vaestro.training.dropped import Dropped, dropped_in
+from vaestro.training.dropout_masks import Dropped, dropped_in
 from vaestro.training.elbo import ElboTask
-from vaestro.training.importance import ImportanceTask
 from vaestro.training.kept_features import Features, KeptFeatures, common
 from vaestro.training.population.masks import masks
 from vaestro.training.population.member import Member
 from vaestro.training.population.reading import Reading
 from vaestro.training.population.stack import Stack
+from vaestro.training.population.stackable import Stackable
 
 Tensors = dict[str, Tensor]
 
@@ -52,10 +53,10 @@ class Estimate:
         masked = masks(self.members, self.dropped)
         numbers = balances(self.members, x)
         read = None if reading.shared else 0
-        together = torch.vmap(self._one, in_dims=(0, 0, read, 0, read, 0, read))
+        terms = torch.vmap(self._one, in_dims=(0, 0, read, 0, read, 0, read))
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self._half):
             features = self._features(reading)
-            return Terms(*together(self._stacked, masked, x, noise, told, numbers, features))
+            return Terms(*terms(self._stacked, masked, x, noise, told, numbers, features))
 
     def _features(self, reading: Reading) -> Features:
         """What the frozen encoder that all members share makes of what they read, one level after
@@ -79,7 +80,7 @@ class Estimate:
         weights: Tensors,
         masked: Tensors,
         x: Tensor,
-        noise: Tensor,
+        noise: Any,
         told: Tensors,
         at: Tensors,
         features: Features,
@@ -98,13 +99,13 @@ class Estimate:
 class _Terms(nn.Module):
     """A task's estimate as a module, which is what functional_call calls."""
 
-    def __init__(self, task: ElboTask | ImportanceTask) -> None:
+    def __init__(self, task: Stackable) -> None:
         super().__init__()
         self.module = task.module
         self._task = task
 
     def forward(
-        self, x: Tensor, noise: Tensor, given: Given, at: Balance, features: Features
+        self, x: Tensor, noise: Any, given: Given, at: Balance, features: Features
     ) -> tuple[Tensor, ...]:
         terms = self._task.estimate(self.module, x, noise, given, at, features or None)
         return tuple(value for value in terms if value is not None)
@@ -135,10 +136,18 @@ def tied(module: nn.Module) -> bool:
     return len({id(p) for p in every}) < len(every)
 
 
-def noises(members: Sequence[Member], x: Tensor) -> Tensor:
+def noises(members: Sequence[Member], x: Tensor) -> Any:
     """The noise of each member's next step for its batch like x: (B, *), one behind the other: that
     of its own seed and step, whoever its neighbours are."""
-    return torch.stack([m.task.noise(x, Stream.POSTERIOR, m.state.step) for m in members])
+    return together([m.task.noise(x, Stream.POSTERIOR, m.state.step) for m in members])
+
+
+def together(drawn: Sequence[Any]) -> Any:
+    """K tensors as one (K, *), or K NamedTuples of tensors as one of such."""
+    first = drawn[0]
+    if isinstance(first, Tensor):
+        return torch.stack(list(drawn))
+    return type(first)(*(torch.stack(column) for column in zip(*drawn, strict=True)))
 
 
 def balances(members: Sequence[Member], x: Tensor) -> Tensors:

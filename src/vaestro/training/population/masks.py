@@ -11,7 +11,7 @@ from torch import Tensor
 
 from vaestro.foundation.randomness import Stream, derive_seed
 from vaestro.networks.dropout import Dropout
-from vaestro.training.dropped import Dropped
+from vaestro.training.dropout_masks import Dropped
 from vaestro.training.population.member import Member
 
 

@@ -12,20 +12,24 @@ import torch
 from torch import Tensor, nn
 
 from vaestro.training.config import AdamConfig, AdamWConfig, OptimiserConfig, RMSpropConfig
-from vaestro.training.elbo import ElboTask
-from vaestro.training.importance import ImportanceTask
 from vaestro.training.loop import Loop
+from vaestro.training.population.stackable import Stackable
 from vaestro.training.state import TrainState
+
+OF_THE_DATA = ("transform.",)
+"""Where a model keeps what belongs to its data: fitted once, and never trained."""
 
 
 @dataclass
 class Member:
-    """A run of the population: its place in the plan, its engine and its state."""
+    """A run of the population: its place in the plan, its engine and its state. `of_the_data`: how
+    the names of tensors begin that members on the same data have in common."""
 
     number: int
     loop: Loop
-    task: ElboTask | ImportanceTask
+    task: Stackable
     state: TrainState
+    of_the_data: tuple[str, ...] = OF_THE_DATA
 
 
 class Place(NamedTuple):

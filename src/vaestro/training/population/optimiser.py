@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from vaestro.training.config import AdamConfig, AdamWConfig, RMSpropConfig
+from vaestro.training.fused_adam import fused_adam
 from vaestro.training.population.member import Member
 from vaestro.training.population.stack import Stack
 
@@ -125,20 +126,7 @@ class Columns:
 def _fused(slots: Slots, settings: Settings, step: Tensor, decoupled: bool) -> None:
     """torch's own kernel, over a member or over whole stacks: an element-wise step does not see the
     first axis. `step` () counts this one."""
-    rate, decay, first, second, epsilon = settings
-    kernel = torch._fused_adamw_ if decoupled else torch._fused_adam_
-    kernel(
-        *slots,
-        [],
-        [step] * len(slots.parameters),
-        lr=rate,
-        beta1=first,
-        beta2=second,
-        weight_decay=decay,
-        eps=epsilon,
-        amsgrad=False,
-        maximize=False,
-    )
+    fused_adam(*slots, [step] * len(slots.parameters), settings, decoupled)
 
 
 def _adam(slots: Slots, at: Columns, decoupled: bool) -> None:

@@ -10,9 +10,6 @@ from torch import Tensor
 
 from vaestro.training.population.member import Member, places, separate
 
-OF_THE_DATA = "module/transform."
-"""What members on the same data share: their transform is fitted once and never trained."""
-
 
 class Stack:
     """The members' tensors by name, (K, *) each; every member's state holds views of its row.
@@ -63,8 +60,9 @@ class Stack:
         module = members[0].state.module
         trained = {f"module/{name}" for name, p in module.named_parameters() if p.requires_grad}
         self.members, self.tensors, self.shared = members, {}, {}
+        common = tuple(f"module/{start}" for start in members[0].of_the_data)
         for name, first in columns[0].items():
-            if name.startswith(OF_THE_DATA):
+            if name.startswith(common):
                 self.shared[name.removeprefix("module/")] = first.value
                 continue
             together = torch.stack([column[name].value for column in columns])

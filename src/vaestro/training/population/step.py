@@ -12,6 +12,7 @@ from vaestro.probability.objective import Terms
 from vaestro.training.accumulation import Parts
 from vaestro.training.elbo import ElboTask
 from vaestro.training.guard import explain
+from vaestro.training.importance import ImportanceTask
 from vaestro.training.population.estimate import Estimate
 from vaestro.training.population.member import Member
 from vaestro.training.population.optimiser import update
@@ -150,7 +151,10 @@ def _finish(stack: Stack, terms: Terms) -> None:
 
 def _control(member: Member, terms: Terms, row: int) -> None:
     """A controller's new state is written where the member's view of the stack is."""
-    if not isinstance(member.task.objective.config.beta, Geco):
+    task = member.task
+    if not isinstance(task, ElboTask | ImportanceTask):
+        return  # it has no controller
+    if not isinstance(task.objective.config.beta, Geco):
         return
     state = member.state
     new = member.task.advanced(state.control, terms.of(row), state.step)

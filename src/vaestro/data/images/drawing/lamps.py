@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from vaestro.data.images.drawing.rendering import DISTANCE, Surface, View
 from vaestro.data.images.drawing.solids import Solid
-from vaestro.data.images.drawing.studio import DISTANCE, Surface, View
 
 TEXELS = 128
 MAP_SEEN = 1.15

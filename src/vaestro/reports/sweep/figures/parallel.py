@@ -87,7 +87,7 @@ def draw_parallel(found: Parallel, width: int) -> Drawn:
     above, below = 52, 34
     height = ROW * (len(found.scales) - 1)
     sheet = style.Sheet(width, above + height + below)
-    _key(sheet, found, names)
+    _key(sheet, found)
     axes = sheet.axes(names, above, width - names - 22, height)
     axes.set_axis_off()
     axes.set_xlim(0, 1)
@@ -167,7 +167,7 @@ def _split(hint: str, letters: int) -> list[str]:
     return [hint] if len(hint) <= letters else hint.split(", ")
 
 
-def _key(sheet: style.Sheet, found: Parallel, names: float) -> None:
+def _key(sheet: style.Sheet, found: Parallel) -> None:
     """What the colours mean, over the axes."""
     strip = sheet.axes(0, 6, 60, 9)
     strip.imshow(np.linspace(0, 1, 64)[None], cmap=SHADES, aspect="auto", interpolation="none")

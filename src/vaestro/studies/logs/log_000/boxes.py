@@ -23,7 +23,7 @@ CHANNELS = ("C", "N", "O", "*")
 STD = 0.05
 """What the log divides its images by; the mean stays in."""
 QUICK_SIDE, SIDE = 11, 19
-QUICK_COUNT, COUNT = 480, 2000
+QUICK_COUNT, COUNT = 480, 1200
 LEAST = 9
 """Volumes of so many voxels a side leave the three that a denoiser's kernel needs."""
 

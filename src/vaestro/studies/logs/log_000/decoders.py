@@ -18,7 +18,7 @@ from vaestro.studies.logs.log_000.settings import (
 )
 
 NAME = "decoders"
-EPOCHS, FROM_SCRATCH = (3, 20), (8, 40)
+EPOCHS, FROM_SCRATCH = (3, 4), (8, 10)
 AGAIN = 4
 """So many settings, evenly spread over the ranking, are trained from scratch."""
 CHECKS = 0.05
@@ -37,7 +37,7 @@ def decoders(bench: Bench) -> Chapter:
     """The chapter."""
     recipe = bench.recipe(SUM, (*edits(bench, EPOCHS), *encoder(bench)))
     settings = all_settings()
-    members = [one.edits(wider(bench)) for one in settings]
+    members = [one.edits() for one in settings]
     with counted(bench.root / "asked.json") as asked:
         rows = bench.population(NAME, recipe, members)
     tried = best_first(settings, [float(row["mse"]) for row in rows])
@@ -65,11 +65,6 @@ def decoders(bench: Bench) -> Chapter:
     )
 
 
-def wider(bench: Bench) -> float:
-    """How much wider than in the quick form a decoder's stages are."""
-    return bench.pick(1.0, 2.0)
-
-
 def encoder(bench: Bench) -> tuple[str, ...]:
     """The edit that makes a recipe's encoder that of the summed run, frozen."""
     run = bench.train("summed", SUM, edits(bench))
@@ -90,7 +85,7 @@ def _from_scratch(bench: Bench, tried: Tried) -> dict[int, float]:
     found = {}
     for rank in ranks:
         setting = tried.settings[rank]
-        changes = (*edits(bench, FROM_SCRATCH), *setting.edits(wider(bench)))
+        changes = (*edits(bench, FROM_SCRATCH), *setting.edits())
         run = bench.train(f"scratch-{tried.numbers[rank]:02d}", SUM, changes)
         found[rank] = float(run.summary["validation"]["mse"])
     return found

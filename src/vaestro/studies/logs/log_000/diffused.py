@@ -14,7 +14,7 @@ from vaestro.experiments.run import Run
 from vaestro.studies.logs.bench import Bench, StoppedError
 from vaestro.studies.logs.chapter import Chapter, Claim, Picture, Table
 from vaestro.studies.logs.log_000.boxes import STD, of_molecules
-from vaestro.studies.logs.log_000.decoders import NAME, best_first, encoder, wider
+from vaestro.studies.logs.log_000.decoders import NAME, best_first, encoder
 from vaestro.studies.logs.log_000.diffusion_cost import Cost, cost
 from vaestro.studies.logs.log_000.figures import Array, rows_of_boxes
 from vaestro.studies.logs.log_000.judged import COMPONENTS, DRAWN, distances
@@ -23,7 +23,7 @@ from vaestro.studies.logs.log_000.settings import all_settings
 
 QUICK = "denoiser={kind: unet, width: 48, channels: [96], blocks: 1}"
 QUICK_BATCH = 64
-QUICK_STEPS, STEPS = 1_200, 20_000
+QUICK_STEPS, STEPS = 1_200, 4_000
 SHOWN, COUNTED = 4, 200
 SOURCES = {"the model's own prior": "prior", "diffusion": "diffusion"}
 
@@ -66,7 +66,7 @@ def best(bench: Bench) -> Run:
     members = [folder.member(number) for number in range(len(settings))]
     found = [float((one.read_summary() or {})["validation"]["mse"]) for one in members]
     (setting, *_), _, _ = best_first(settings, found)
-    changes = (*edits(bench), *encoder(bench), *setting.edits(wider(bench)))
+    changes = (*edits(bench), *encoder(bench), *setting.edits())
     return bench.train("best", SUM, changes)
 
 

@@ -15,6 +15,7 @@ from vaestro.generation.diffusion.task import DiffusionTask
 from vaestro.generation.priors.latents import Latents
 from vaestro.networks.body import Shape
 from vaestro.networks.grid_unet import GridUnetConfig
+from vaestro.training.plan import in_force
 
 BATCH, STEPS = 8, 3
 DENOISER = GridUnetConfig(width=16, channels=(32,), blocks=1)
@@ -35,9 +36,11 @@ class Cost(NamedTuple):
 
 
 def cost(run: Run) -> Cost:
-    """The cost for a run's latents and for its samples."""
+    """The cost for a run's latents and for its samples, on as many threads as the run took: threads
+    that wait for each other would count as work."""
     latent, voxels = latent_shape(run.vae.head), tuple(run.spec.shape)
-    seconds = [_step(run, shape) for shape in (latent, voxels)]
+    with in_force(run.plan):
+        seconds = [_step(run, shape) for shape in (latent, voxels)]
     return Cost(prod(latent), prod(voxels), *seconds)
 
 

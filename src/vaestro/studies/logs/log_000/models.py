@@ -13,9 +13,10 @@ SMALL = (
     "model.decoder.blocks=0",
 )
 """A smaller network of the same kind, for the quick form."""
-QUICK_EPOCHS, EPOCHS = 20, 60
-RATE = "training.learning_rate={kind: cosine, start: 1e-2, end: 1e-4, length: 1 of run}"
-"""Large at first: the quick form has few steps."""
+QUICK_EPOCHS, EPOCHS = 20, 20
+RATE = "training.learning_rate={{kind: cosine, start: {start}, end: 1e-4, length: 1 of run}}"
+QUICK_START, START = "1e-2", "3e-3"
+"""Large at first: there are few steps, a thousand in the full form."""
 
 
 def edits(bench: Bench, epochs: tuple[int, int] = (QUICK_EPOCHS, EPOCHS)) -> tuple[str, ...]:
@@ -26,5 +27,5 @@ def edits(bench: Bench, epochs: tuple[int, int] = (QUICK_EPOCHS, EPOCHS)) -> tup
         *bench.pick(SMALL, ()),
         f"training.epochs={count}",
         f"training.snapshot_epochs={count}",
-        bench.pick(RATE, "training.learning_rate=1e-3"),
+        RATE.format(start=bench.pick(QUICK_START, START)),
     )

@@ -31,11 +31,10 @@ class Setting(NamedTuple):
     rate: float
     start: str
 
-    def edits(self, side: float = 1.0) -> Edits:
-        """The edits of a recipe; `side` widens every stage."""
-        wide = round(self.width * side)
+    def edits(self) -> Edits:
+        """The edits of a recipe."""
         return (
-            f"model.decoder.channels=[{2 * wide}, {wide}]",
+            f"model.decoder.channels=[{2 * self.width}, {self.width}]",
             f"model.decoder.blocks={self.depth}",
             f"model.decoder.residual={str(self.block == 'residual').lower()}",
             f"model.decoder.kernel={self.kernel}",

@@ -28,7 +28,7 @@ class Weighed(NamedTuple):
 
 def weighed(bench: Bench) -> Chapter:
     """The chapter: one network at six weights, trained as one population."""
-    recipe = bench.recipe(SUM, edits(bench, (10, 40)))
+    recipe = bench.recipe(SUM, edits(bench, (10, 10)))
     members = [(f"objective.beta={beta}",) for beta in BETAS]
     rows = bench.population("weighed", recipe, members)
     runs = [bench.member("weighed", number) for number in range(len(BETAS))]

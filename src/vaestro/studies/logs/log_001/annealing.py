@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from vaestro.experiments.forecast_face import forecast
 from vaestro.studies.logs.bench import Bench
 from vaestro.studies.logs.chapter import Chapter, Claim, Table
-from vaestro.studies.logs.streamlines import THEIRS, UNBOUNDED, epochs, lines, network
+from vaestro.studies.logs.streamlines import epochs, lines, network, theirs
 
 KINDS: Mapping[str, str] = {
     "none": "{end}",
@@ -41,7 +41,7 @@ def annealing(bench: Bench) -> Chapter:
     largest = forecast(base).largest_beta_one_lives
     assert largest is not None, "the likelihood is a Gaussian of fixed variance"
     betas = (1.0, float(f"{NEAR * largest:.3g}"))
-    seeds = range(bench.pick(2, 5))
+    seeds = range(bench.pick(2, 3))
     members = [
         (f"objective.beta={text.format(end=beta, peak=2 * beta)}", f"seed={seed}")
         for beta in betas
@@ -65,8 +65,8 @@ def annealing(bench: Bench) -> Chapter:
 
 
 def _edits(bench: Bench) -> tuple[str, ...]:
-    length = epochs(bench.pick(30, 50))
-    return (*lines(bench), *network(bench), *THEIRS, UNBOUNDED, length)
+    length = epochs(bench.pick(30, 20))
+    return (*lines(bench), *network(bench), *theirs(bench), length)
 
 
 def _cells(

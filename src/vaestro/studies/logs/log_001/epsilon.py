@@ -11,13 +11,12 @@ from vaestro.experiments.run import Run
 from vaestro.studies.logs.bench import Bench
 from vaestro.studies.logs.chapter import Chapter, Claim, Table
 from vaestro.studies.logs.streamlines import (
-    THEIRS,
-    UNBOUNDED,
     Quality,
     epochs,
     lines,
     network,
     quality,
+    theirs,
 )
 
 SPREADS = (0.3, 1.0)
@@ -51,7 +50,7 @@ def epsilon(bench: Bench) -> Chapter:
 
 
 def _trained(bench: Bench, spread: float) -> Run:
-    changes = (*lines(bench), *network(bench), *THEIRS, UNBOUNDED, epochs(50))
+    changes = (*lines(bench), *network(bench), *theirs(bench), epochs(50))
     edit = f"model.posterior.epsilon_std={spread}"
     return bench.train(f"epsilon-{spread:g}", "streamline-vae", (*changes, edit))
 

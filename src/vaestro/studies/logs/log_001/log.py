@@ -14,7 +14,7 @@ LOG = Log(
     question="Why did the log-variances explode, and which remedy was one?",
     source="Weeks 7 and 8 of a summer's work on a VAE of the FiberCup's streamlines, 256 points "
     "each in millimetres, with the FINTA network of six convolutions. Here on drawn bundles of "
-    "that size; `--data FILE` takes a tractogram, the FiberCup's where you have it.",
+    "that size or, with `--data`, on a tractogram of yours: the FiberCup's where you have it.",
     steps=(
         Step("exponents", "A clip behind exp", exponents, 0.1),
         Step("first-pass", "Where the large values come from", first_pass, 0.3),

@@ -70,7 +70,7 @@ def remedies(bench: Bench) -> Chapter:
 
 def _trained(bench: Bench, name: str) -> Run:
     way = WAYS[name]
-    edits = (*lines(bench, FEW, 64), *THEIRS, epochs(bench.pick(6, 50)), *way.edits)
+    edits = (*lines(bench, FEW, 64), *THEIRS, epochs(bench.pick(6, 20)), *way.edits)
     folder = "-".join(re.findall("[a-z]+", name))
     return bench.train(f"remedy-{folder}", "streamline-vae", edits, way.faults)
 

@@ -1,6 +1,7 @@
 """Whether a model that does not work at all has a wrong loss."""
 
 from vaestro.experiments.run import Run
+from vaestro.reports.numerals import counted
 from vaestro.studies.logs.bench import Bench
 from vaestro.studies.logs.chapter import Chapter, Claim, Picture
 from vaestro.studies.logs.log_002 import deaths, variance
@@ -35,9 +36,9 @@ def chapter(bench: Bench) -> Chapter:
             Claim(
                 "The hyperparameters don't matter when dealing with 'work or not' problem. When "
                 "the model don't work at all, the loss must be wrong.",
-                f"{gone} runs print black with a loss that is right; with the log's wrong KL the "
-                "runs end the same; and x_var, a hyperparameter, decides alone "
-                "whether anything lives.",
+                f"{counted(gone, 'run')} of another chapter ended with dead outputs and a loss "
+                "that is right; with the log's wrong KL the runs ended the same; and x_var, a "
+                "hyperparameter, decides alone whether anything lives.",
                 "Three causes look alike: the weight between the terms, an output that has no "
                 "gradient, and a formula. vaestro doctor tells them apart.",
                 gone > 0,

@@ -2,16 +2,17 @@
 
 from typing import Any
 
-from vaestro.foundation.edit_text import as_text
+from vaestro.foundation.edits import as_text
 from vaestro.reports.run_files import read_rows
 from vaestro.studies.logs.bench import Bench
 from vaestro.studies.logs.chapter import Chapter, Claim, Picture, Table
 from vaestro.studies.logs.log_002 import variance
 from vaestro.studies.logs.log_002.figures import Dots, dots
 from vaestro.studies.logs.log_002.rows import bound, of_variance, shown
-from vaestro.studies.logs.log_002.setting import edge, recipe, small
+from vaestro.studies.logs.log_002.setting import edge, own, recipe, small
 
 RATES = (1e-4, 3e-4, 3e-3, 1e-2)
+STRUCTURES, OWN = ("dense", "residual"), "the log's own"
 SIZES = ((4, 16), (64, 1024))
 """Channels and width; 16 and 128 are those of the other chapters."""
 
@@ -66,7 +67,7 @@ def _changed(bench: Bench) -> Changed:
     return {
         "learning rate": {f"{r:g}": found[f"rate {r:g}"] for r in RATES},
         "channels x width": {f"{c} x {w}": found[f"size {c} x {w}"] for c, w in SIZES},
-        "structure": {name: found[name] for name in ("dense", "residual")},
+        "structure": {name: found[name] for name in (*STRUCTURES, OWN) if name in found},
         "epochs": _longer(bench),
     }
 
@@ -118,7 +119,13 @@ def _settings(bench: Bench) -> tuple[list[tuple[str, ...]], list[str]]:
     backwards = {**residual, "channels": [32, 16]}
     edits.append((usual, *_networks({"encoder": dense, "decoder": dense})))
     edits.append((usual, *_networks({"encoder": residual, "decoder": backwards})))
-    return edits, [*names, "dense", "residual"]
+    names += STRUCTURES
+    if not bench.quick:
+        published = own(bench).model
+        sides = {"encoder": published.encoder.plain(), "decoder": published.decoder.plain()}
+        edits.append((usual, *_networks(sides)))
+        names.append(OWN)
+    return edits, names
 
 
 def _networks(networks: dict[str, Any]) -> tuple[str, ...]:
@@ -127,7 +134,7 @@ def _networks(networks: dict[str, Any]) -> tuple[str, ...]:
 
 def _longer(bench: Bench) -> dict[str, float]:
     """Minus ELBO after so many epochs of one long run."""
-    epochs = bench.pick((5, 20, 80), (10, 100, 200))
+    epochs = bench.pick((5, 20, 80), (5, 10, 40))
     edits = [of_variance(0.1), f"training.epochs={epochs[-1]}", "training.validate_epochs=5"]
     run = bench.train("epochs", recipe(bench), edits)
     rows = [row for row in read_rows(run.folder.history) if row.get("split") == "validation"]

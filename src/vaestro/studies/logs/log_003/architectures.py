@@ -4,17 +4,15 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from vaestro.studies.logs.bench import Bench
-from vaestro.studies.logs.log_003.networks import convolutions, dense
-from vaestro.studies.logs.log_003.views import widths
+from vaestro.studies.logs.log_003.networks import convolutions, dense, stages
+from vaestro.studies.logs.log_003.views import edge, widths
 
 Edits = tuple[str, ...]
 
 FITTED = "model.likelihood.variance=fitted"
 ONE_FOR_ALL = "model.likelihood={kind: gaussian, variance: optimal}"
 ADAM = "training.optimiser=adam"
-FILTERS = ((4, 8, 16, 32), (16, 32, 64, 128, 256, 512))
-GRID = (4, 3)
-"""Filters and the pixels along an edge that are left: of 32 x 32 pictures, of 96 x 96."""
+MOST_FILTERS = (32, 512)
 LOG_FAULTS = ("relu-variance", "unregistered-head")
 """How the log fitted a variance."""
 LOG_IMAGE_FAULTS = (*LOG_FAULTS, "one-image-axis")
@@ -39,7 +37,7 @@ def on_grid(latent: int, *more: str, narrow: bool = False) -> Callable[[Bench], 
     """The log's convolutions and so many latents."""
 
     def edits(bench: Bench) -> Edits:
-        filters, grid = bench.pick(FILTERS[0], FILTERS[1]), bench.pick(*GRID)
+        filters, grid = stages(edge(bench), bench.pick(*MOST_FILTERS))
         made = convolutions(filters, bench.pick(64, 256), grid, narrow=narrow)
         return (f"model.latent={latent}", *made, *more)
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from vaestro.data.source import load_data
 from vaestro.data.split import split
-from vaestro.experiments.assemble import Material, prepare
+from vaestro.experiments.material import Material, prepare
 from vaestro.studies.logs.bench import Bench
 from vaestro.studies.logs.chapter import Chapter, Claim, Picture, Table
 from vaestro.studies.logs.log_003.measures import greys

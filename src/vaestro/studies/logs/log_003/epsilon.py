@@ -9,7 +9,7 @@ from vaestro.studies.logs.log_003.architectures import FITTED, on_layers
 from vaestro.studies.logs.log_003.views import on_components
 
 SEEDS = 5
-EPOCHS = (3, 10)
+EPOCHS = (3, 5)
 LINEAR = "model.posterior.scale=linear"
 TRICK = "linear-variance-epsilon"
 

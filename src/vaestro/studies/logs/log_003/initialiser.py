@@ -8,16 +8,15 @@ import numpy as np
 from vaestro.studies.logs.bench import Bench
 from vaestro.studies.logs.chapter import Chapter, Claim, Picture, Table
 from vaestro.studies.logs.log_003.measures import Numbers, greys, spread_over
-from vaestro.studies.logs.log_003.networks import convolutions
-from vaestro.studies.logs.log_003.views import on_pixels
+from vaestro.studies.logs.log_003.networks import convolutions, stages
+from vaestro.studies.logs.log_003.views import edge, on_pixels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SEEDS = 5
-SIZE = 16
-EPOCHS = (2, 30)
-FILTERS, GRID = ((4, 8, 16), (16, 32, 64, 128, 256, 512)), (4, 3)
+SIZE, MOST_FILTERS = (16, 32), (16, 512)
+EPOCHS = (2, 4)
 KERAS, HE = "xavier", "he"
 """Keras draws by Glorot and Bengio (xavier) unless it is told otherwise."""
 BOTH, NEITHER = "He, batch normalisation", "Glorot, none"
@@ -52,12 +51,13 @@ def initialiser(bench: Bench) -> Chapter:
 
 def _trained(bench: Bench) -> dict[str, Cell]:
     recipe = on_pixels(bench, f"training.epochs={bench.pick(*EPOCHS)}", size=SIZE)
+    filters, grid = stages(edge(bench, SIZE), bench.pick(*MOST_FILTERS))
     cells = {
         f"{'He' if drawn == HE else 'Glorot'}, {'batch normalisation' if normal else 'none'}": (
             convolutions(
-                bench.pick(*FILTERS),
+                filters,
                 bench.pick(64, 256),
-                bench.pick(*GRID),
+                grid,
                 narrow=True,
                 normalised=normal,
                 initialisation=drawn,

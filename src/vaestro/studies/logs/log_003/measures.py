@@ -64,6 +64,15 @@ def over_epochs(root: Path, quantity: str, split: str = "validation") -> tuple[N
     return np.array([float(row["epoch"]) for row in rows]), np.array(values)
 
 
+def largest(run: Run, quantity: str) -> float:
+    """The largest value of a quantity at a training step or, in the end, on the validation part;
+    infinite where one was no number."""
+    _, steps = over_epochs(Path(run.folder.root), quantity, "train")
+    last = run.summary["validation"][quantity]
+    known = [*steps, float("inf") if last is None else last]
+    return float(np.max(np.nan_to_num(known, nan=np.inf)))
+
+
 def spread_over(values: Numbers) -> str:
     """Mean and standard deviation of values (N,)."""
     return f"{values.mean():.4g} ± {values.std():.2g}"

@@ -7,8 +7,16 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-from vaestro.foundation.edit_text import as_text
+from vaestro.foundation.edits import as_text
 
+STAGES = {
+    16: ((4, 8, 16), 4),
+    32: ((4, 8, 16, 32), 4),
+    48: ((8, 16, 32, 64, 128), 3),
+    96: ((16, 32, 64, 128, 256, 512), 3),
+}
+"""Filters and the pixels along an edge that are left, by the pixels along an edge that there are:
+the last are the log's."""
 BATCH = {"normalisation": "batch"}
 LOGS = {"normalisation": "batch", "normalise_last": True}
 """The log's convolutions have their ReLU before the normalisation."""
@@ -23,6 +31,12 @@ def dense(widths: Sequence[int], normalised: bool = True) -> tuple[str, str]:
         _edit("encoder", {"kind": "layers", "layers": [*first, *layers]}),
         _edit("decoder", {"kind": "dense", "widths": list(widths), **around}),
     )
+
+
+def stages(edge: int, most: int = 512) -> tuple[tuple[int, ...], int]:
+    """The filters, none more than `most`, and the grid for pictures of so many pixels an edge."""
+    filters, grid = STAGES[edge]
+    return tuple(min(count, most) for count in filters), grid
 
 
 def convolutions(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from vaestro.studies.logs.log_003.atlas import Pictures
 
 TWICE = "recreated-decoder"
-EPOCHS = (30, 100)
+EPOCHS = (30, 40)
 SAMPLES, SHOWN = 200, 10
 
 

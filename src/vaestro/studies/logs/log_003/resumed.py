@@ -16,7 +16,7 @@ from vaestro.studies.logs.log_003.views import on_components
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-EPOCHS = ((8, 12), (25, 50))
+EPOCHS = ((8, 12), (10, 20))
 """Before and after the stop."""
 CONSTANT = "objective.beta=1"
 """Beta does not depend on how long the run is to be, so that a longer run is the same run."""

@@ -14,7 +14,7 @@ from vaestro.experiments.run import Run
 from vaestro.generation.geometry import geometry
 from vaestro.metrics.association import spearman
 from vaestro.studies.logs.bench import Bench
-from vaestro.studies.logs.streamlines import away, epochs, lines, network
+from vaestro.studies.logs.streamlines import FEW, MANY, away, epochs, lines, network
 
 ALONE = ("model.condition=none",)
 FORMS: Mapping[str, tuple[str, ...]] = {
@@ -29,6 +29,9 @@ FORMS: Mapping[str, tuple[str, ...]] = {
 LINE, CURVE, BUNDLE = FORMS
 QUANTILES = (0.1, 0.3, 0.5, 0.7, 0.9)
 """Lengths that are asked for, of those that a bundle (or all streamlines) has."""
+POINTS = 64
+"""Those of a streamline in the full form, as in the built-in recipe: this network needs steps more
+than it needs points."""
 EACH = 40
 """Streamlines drawn for each length."""
 
@@ -56,14 +59,19 @@ class Found(NamedTuple):
     asked: Asked
 
 
+def _lines(bench: Bench) -> tuple[str, ...]:
+    return lines(bench, bench.pick(FEW, MANY), most=POINTS)
+
+
 def labelled(bench: Bench) -> bool:
     """Whether the streamlines have bundles to tell."""
-    recipe = bench.recipe("streamlines", lines(bench))
+    recipe = bench.recipe("streamlines", _lines(bench))
     return load_data(recipe.data).labels is not None
 
 
 def trained(bench: Bench, form: str) -> Run:
-    edits = (*lines(bench), *network(bench), epochs(bench.pick(60, 120)), *FORMS[form])
+    length = epochs(bench.pick(60, 120))
+    edits = (*_lines(bench), *network(bench), length, *FORMS[form])
     return bench.train("-".join(form.split()), "streamline-regression", edits)
 
 

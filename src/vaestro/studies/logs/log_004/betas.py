@@ -15,7 +15,7 @@ from vaestro.studies.logs.log_004.trials import (
     tried,
 )
 from vaestro.studies.logs.streamline_figures import Plot, Series, plots, side_by_side
-from vaestro.studies.logs.streamlines import NEAR
+from vaestro.studies.logs.streamlines import NEAR, about
 
 SHOWN = 150
 """Streamlines in a picture."""
@@ -25,6 +25,7 @@ def betas(bench: Bench) -> Chapter:
     """The chapter."""
     largest, unit = thresholds(bench)
     found = tried(bench)
+    first_run = found[0].run
     first, limited = chosen(found)
     return Chapter(
         name="betas",
@@ -32,7 +33,8 @@ def betas(bench: Bench) -> Chapter:
         text=(
             "The log's loss, the mean squared error of a coordinate plus beta times the KL, on "
             f"millimetres. There beta is in mm². The forecast: some dimension lives up to "
-            f"{largest:,.0f} mm², and up to {unit:.2f} where points are standardised.",
+            f"{largest:,.0f} mm², and up to {unit:.2f} where points are standardised. "
+            f"{about(first_run.recipe, first_run.material)} One run each.",
         ),
         claims=(
             _price(found),

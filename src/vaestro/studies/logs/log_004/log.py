@@ -12,7 +12,8 @@ LOG = Log(
     "drawn for a chosen length?",
     source="Week 8 of a summer's work on a VAE of the FiberCup's streamlines: the beta-VAE is "
     "thought through, and a VAE conditioned on a continuous variable is begun. Here on drawn "
-    "bundles of that size; `--data FILE` takes a tractogram, the FiberCup's where you have it.",
+    "bundles of that size or, with `--data`, on a tractogram of yours: the FiberCup's where you "
+    "have it.",
     steps=(
         Step("betas", "A beta above 1, and the search for it", betas, 4),
         Step("meanings", "Latent dimensions with a meaning", meanings, 0.5),

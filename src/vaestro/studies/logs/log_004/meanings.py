@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vaestro.data.tiles.look import look_at
-from vaestro.experiments.walked import Walked, walked
+from vaestro.experiments.traversal import Walked, walked
 from vaestro.generation.meanings import CLEAR, Meaning
 from vaestro.reports.figures import style
 from vaestro.reports.figures.traversal import Walks, draw_walks

@@ -8,13 +8,14 @@ from vaestro.experiments.recipe import Recipe
 from vaestro.experiments.run import Run
 from vaestro.studies.logs.bench import Bench
 from vaestro.studies.logs.streamlines import (
-    THEIRS,
-    UNBOUNDED,
+    FEW,
+    MANY,
     Quality,
     epochs,
     lines,
     network,
     quality,
+    theirs,
 )
 from vaestro.sweeps.goal import Goal, ranked
 from vaestro.sweeps.limit import Limit
@@ -50,8 +51,8 @@ def accepted(found: Sequence[Tried]) -> Tried:
 
 
 def _edits(bench: Bench) -> tuple[str, ...]:
-    length = epochs(bench.pick(40, 120))
-    return (*lines(bench), *network(bench), *THEIRS, UNBOUNDED, length)
+    length = epochs(40)
+    return (*lines(bench, bench.pick(FEW, MANY)), *network(bench), *theirs(bench), length)
 
 
 def _recipe(bench: Bench, *more: str) -> Recipe:

@@ -2,6 +2,7 @@
 
 import { element, fill } from "./dom.js";
 import { connection } from "./live.js";
+import { library } from "./plot.js";
 import { themeButton } from "./theme.js";
 
 const SCREENS = {
@@ -74,4 +75,9 @@ document.querySelector(".skip").addEventListener("click", (event) => {
   place.focus();
 });
 addEventListener("hashchange", () => route());
-route(true);
+route(true).then(() => setTimeout(ahead, 100));
+
+/** What the next screen needs, while someone reads this one; a fault is told where it is needed. */
+function ahead() {
+  Promise.all([library(), SCREENS.run()]).catch(() => {});
+}

@@ -2,13 +2,11 @@
 
 import { address, get } from "../api.js";
 import { bars } from "../bars.js";
-import { figure } from "../curves.js";
 import { command, element, fill, verdict } from "../dom.js";
 import { followed } from "../following.js";
 import { counted, number } from "../numbers.js";
-import { plot } from "../plot.js";
+import { curvesIn, historyOf } from "../run/curves.js";
 import { evaluation, outlook, particulars, table } from "../tables.js";
-import { colour } from "../theme.js";
 import { toast } from "../toast.js";
 
 export function show(place, { id }) {
@@ -16,6 +14,7 @@ export function show(place, { id }) {
 }
 
 async function drawn(place, id, follow) {
+  const history = historyOf(id);
   let facts = await get("run", { id });
   const sections = parts(), told = {};
   const view = { log: false, late: false, version: 0 };
@@ -31,8 +30,8 @@ async function drawn(place, id, follow) {
     }
   };
   draw();
+  const curves = await curvesIn(sections.curves, id, history, () => facts, view);
   const pictures = await picturesIn(sections.pictures, id, () => facts, view);
-  const curves = await curvesIn(sections.curves, id, () => facts, view);
   follow.begin(async () => {
     facts = await get("run", { id });
     view.version += 1;
@@ -147,44 +146,6 @@ function recipe(facts) {
     element("h2", {}, "Commands"),
     facts.commands.map(([name, text]) => [element("p", { class: "quietly" }, `${name}:`), command(text)]),
   ];
-}
-
-async function curvesIn(section, id, facts, view) {
-  let history = await get("run/history", { id });
-  const canvas = element("div", { class: "plot" }), note = element("p", { class: "source" });
-  const scale = toggle(["linear", "log"], "linear", (name) => { view.log = name === "log"; drawn?.redraw(); });
-  const span = toggle(["whole run", "later part"], "whole run", (name) => { view.late = name === "later part"; drawn?.redraw(); });
-  const heading = element("h2", {}, "How training went");
-  const make = () => figure([
-    { name: "training", curves: history.curves, split: "train", colour: colour("--training"), width: 1.1 },
-    { name: "held-out", curves: history.curves, split: "validation", colour: colour("--held-out"), width: 1.9 },
-  ], { ...view, baseline: facts().baseline, events: facts().events.filter((event) => event.step !== null).map((event) => ({ step: event.step, colour: colour(`--${event.tone}`) })) });
-  let drawn = null;
-  async function draw() {
-    section.hidden = history.records === 0;
-    if (section.hidden) return;
-    note.textContent = said(history);
-    if (drawn) { await drawn.redraw(); return; }
-    fill(section, heading, element("div", { class: "tools" }, scale, span), element("div", { class: "panel" }, canvas), note);
-    drawn = await plot(canvas, `Curves of both terms over ${counted(history.steps, "step")}; the figures are in the table below.`, make);
-  }
-  await draw();
-  return { refresh: async () => { history = await get("run/history", { id }); await draw(); }, remove: () => drawn?.remove() };
-}
-
-function said(history) {
-  const missing = Object.entries(history.missing).filter(([name, many]) => many && (name === "data_term" || name === "prior_term"));
-  const thin = history.thinned ? `${counted(history.records, "record")}, thinned for drawing: every stretch keeps its lowest and highest value. ` : `${counted(history.records, "record")}. `;
-  const gaps = missing.map(([name, many]) => `${number(many)} of ${name.replace("_", " ")} ${many === 1 ? "is" : "are"} no finite number and left as a gap`).join("; ");
-  return `Grey is training, measured while the weights move; the bold line is held-out data. ${thin}${gaps ? `${gaps}.` : ""}`;
-}
-
-function toggle(names, chosen, told) {
-  const buttons = names.map((name) => element("button", { type: "button", "aria-pressed": String(name === chosen), onclick: () => {
-    for (const button of buttons) button.setAttribute("aria-pressed", String(button.textContent === name));
-    told(name);
-  } }, name));
-  return element("span", { class: "group", role: "group" }, buttons);
 }
 
 async function picturesIn(section, id, facts, view) {
