@@ -6,17 +6,19 @@
 beta from 0.25 to 16 and a constant learning rate from 1e-4 to 1e-2, both logarithmic, of a
 784-400-20 network with a Bernoulli likelihood, batch 100, on the first `--images` training images.
 What counts is the elbo (beta 1) of a fifth of them that is not trained on, and found is what comes
-within 1 % of the best of 64 grid points. A round is one seed of the search; its three sides run
-one after the other, in an order that turns from round to round:
+within 1 % of the best of 64 grid points, which our engine trains first and once, one by one, in one
+process. A round is one seed of the search; its sides run one after the other, in an order
+that turns from round to round:
 
-sweep    the command `vaestro sweep`, its start and its page included
-grid     the 64 points one by one, by our engine in one process
-pythae   pythae's trainer under Optuna's `study.optimize` with its TPE, from our first weights
+sweep          the command `vaestro sweep`, its start and its page included
+sweep in bf16  the same with `--set training.precision=bf16`
+pythae         pythae's trainer under Optuna's `study.optimize` with its TPE, from our first weights
 
 Both searches are given the recipe's own setting (beta 1, learning rate 1e-3) as their first trial.
 
 Seconds are those of the clock; `processor_seconds` those of the processor, for machines that do
-other work too. pythae's side has its data in memory when the clock starts; ours load them.
+other work too. To pythae's side is added what Python takes to load pythae and Optuna; its data
+are in memory by then, ours load them.
 
 The share of each cause divides the seconds to the first hit of pythae's side by those of the sweep
 exactly: engine (a run of pythae's over one of ours alone), population (a run of ours alone over one
@@ -29,31 +31,34 @@ import json
 import platform
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
 import torch
 
 from sweep_case import Case, Side, subset
-from sweep_causes import Row, best_of, by_chance, causes, table, told
+from sweep_causes import SWEEPS, Row, best_of, by_chance, causes, table, told
 from sweep_optuna import with_optuna
 from sweep_sides import one_by_one, swept
 
 
-def round_of(case: Case, seed: int, folder: Path) -> Row:
-    """Every side once, in turn."""
+def round_of(case: Case, seed: int, folder: Path, grid: Side) -> Row:
+    """Every search once, in turn; `grid` was there before."""
+    half = case._replace(edits=(*case.edits, "training.precision=bf16"))
     makes: dict[str, Callable[[], Side]] = {
-        "sweep": lambda: swept(case, seed, folder),
-        "grid": lambda: one_by_one(case, folder),
+        name: partial(swept, of, seed, folder / name)
+        for name, of in zip(SWEEPS, (case, half), strict=True)
     }
     if find_spec("pythae"):
-        makes["pythae"] = lambda: with_optuna(case, seed)
+        makes["pythae"] = partial(with_optuna, case, seed)
     names = list(makes)
     order = names[seed % len(names) :] + names[: seed % len(names)]
-    made = {name: makes[name]() for name in order}
-    best = best_of(made["grid"])
+    made = {name: makes[name]() for name in order} | {"grid": grid}
+    best = best_of(grid)
     sides = {name: told(side, best) for name, side in made.items()}
-    result: Row = {"seed": seed, "order": order, "sides": sides, "causes": causes(sides)}
+    found = {name: causes(sides, name) for name in SWEEPS}
+    result: Row = {"seed": seed, "order": order, "sides": sides, "causes": found}
     return result | {"grid_by_chance": by_chance(sides["grid"])}
 
 
@@ -113,13 +118,19 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     asked = {name: value for name, value in vars(options).items() if name not in ("mnist", "out")}
     machine = {"machine": platform.processor() or platform.machine(), "torch": torch.__version__}
+    with tempfile.TemporaryDirectory() as folder:
+        case = case_of(options, subset(options.mnist, options.images, Path(folder)))
+        measure(case, options, {**machine, **asked}, Path(folder))
+
+
+def measure(case: Case, options: argparse.Namespace, about: Row, folder: Path) -> None:
+    """The grid once, then the rounds of the searches; the table is written after each."""
+    grid = one_by_one(case, folder)
     rounds: list[Row] = []
     for seed in range(options.rounds):
-        with tempfile.TemporaryDirectory() as folder:
-            images = subset(options.mnist, options.images, Path(folder))
-            rounds.append(round_of(case_of(options, images), seed, Path(folder)))
+        rounds.append(round_of(case, seed, folder / f"round-{seed}", grid))
         print(json.dumps(rounds[-1]), flush=True)
-        result = {**machine, **asked, **table(rounds), "rounds": rounds}
+        result = {**about, **table(rounds), "rounds": rounds}
         if options.out:
             options.out.parent.mkdir(parents=True, exist_ok=True)
             options.out.write_text(json.dumps(result, indent=1) + "\n")

@@ -1,6 +1,7 @@
 """From the trials of the three sides to seconds, and to what makes the difference."""
 
 import math
+from itertools import product
 from typing import Any
 
 from spread import spread
@@ -8,6 +9,9 @@ from sweep_case import Done, Side
 
 NEAR = 0.01
 """Found is what misses the grid's best elbo by no more than this share of it."""
+
+SWEEPS = ("sweep", "sweep in bf16")
+"""Our two searches, which differ in the precision of the runs' products alone."""
 
 FIGURES = ("seconds_to_hit", "runs_to_hit", "seconds", "processor_seconds", "best_elbo")
 
@@ -55,18 +59,19 @@ def by_chance(grid: Row) -> float | None:
     return grid["seconds"] / points * (points + 1) / (near + 1) if near else None
 
 
-def causes(sides: dict[str, Row]) -> dict[str, float] | None:
-    """How many times faster the sweep is than pythae's side, and the factors of that."""
-    ours, grid, theirs = (sides.get(name) for name in ("sweep", "grid", "pythae"))
+def causes(sides: dict[str, Row], name: str) -> dict[str, float] | None:
+    """How many times faster the sweep `name` is than pythae's side, and the factors of that."""
+    ours, grid, theirs = (sides.get(one) for one in (name, "grid", "pythae"))
     if not (ours and grid and theirs and ours["seconds_to_hit"] and theirs["seconds_to_hit"]):
         return None
-    alone, working = grid["seconds"] / grid["runs"], ours["seconds_to_hit"] - ours["ready_after"]
+    alone = grid["seconds"] / grid["runs"]
+    working, at_work = (side["seconds_to_hit"] - side["ready_after"] for side in (ours, theirs))
     factors = {
-        "engine": theirs["seconds_to_hit"] / theirs["runs_to_hit"] / alone,
+        "engine": at_work / theirs["runs_to_hit"] / alone,
         "population": alone * ours["trained_to_hit"] / working,
         "stopping": ours["runs_to_hit"] / ours["trained_to_hit"],
         "search": theirs["runs_to_hit"] / ours["runs_to_hit"],
-        "getting ready": working / ours["seconds_to_hit"],
+        "getting ready": working / ours["seconds_to_hit"] / (at_work / theirs["seconds_to_hit"]),
     }
     times = theirs["seconds_to_hit"] / ours["seconds_to_hit"]
     assert math.isclose(math.prod(factors.values()), times), "the factors are no factors"
@@ -83,13 +88,14 @@ def table(rounds: list[Row]) -> Row:
             shown = spread(known) if known else None
             result[f"{name}, {figure}"] = shown and shown | {"rounds": len(known)}
     both = [one["sides"] for one in rounds]
-    for name in [name for name in both[0] if name != "sweep"]:
+    for ours, name in product(SWEEPS, [name for name in both[0] if name not in SWEEPS]):
         for figure in ("seconds", "processor_seconds"):
-            ratios = [one[name][figure] / one["sweep"][figure] for one in both]
-            result[f"{name} over sweep, {figure} of all trials"] = spread(ratios)
-    found = [one["causes"] for one in rounds if one["causes"]]
-    if found:
-        result["pythae over sweep, to the first hit"] = {
-            cause: spread([one[cause] for one in found]) for cause in found[0]
-        }
+            ratios = [one[name][figure] / one[ours][figure] for one in both]
+            result[f"{name} over {ours}, {figure} of all trials"] = spread(ratios)
+    for ours in SWEEPS:
+        found = [one["causes"][ours] for one in rounds if one["causes"][ours]]
+        if found:
+            result[f"pythae over {ours}, to the first hit"] = {
+                cause: spread([one[cause] for one in found]) for cause in found[0]
+            }
     return result

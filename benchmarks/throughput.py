@@ -10,7 +10,8 @@ and each time in a new process, since what either sets up there (the memory that
 serve the other; pythae is left out when it is not installed. The share of peak compares the
 arithmetic that the step needs (the gradient to the input is not counted) with the rate of a large
 float32 matrix product measured in the same round; the floor is the larger of that and of the bytes
-that a step has to move over the measured bandwidth.
+that a step has to move over the measured bandwidth. A bare loop (`hand_written.py`) shows what is
+left when everything but the arithmetic of the dense network is left out.
 """
 
 import argparse
@@ -25,6 +26,7 @@ import numpy as np
 import torch
 
 from apart import apart
+from hand_written import rate as by_hand
 from machine import measured_here
 from networks import FAMILIES, bytes_per_sample, data, operations_per_sample, recipe
 from spread import spread
@@ -135,6 +137,8 @@ def measured(families: list[str], epochs: int) -> Round:
         other = apart(theirs_dense if name == "dense" else theirs_convolution, epochs)
         if other is not None:
             rates[f"pythae {name} fp32"] = other
+    if "dense" in families:
+        rates["by hand dense fp32"] = apart(by_hand, FAMILIES["dense"].samples, epochs)
     return Round(*machine, rates)
 
 
@@ -148,18 +152,23 @@ def table(families: list[str], rounds: list[Round]) -> dict[str, Any]:
             name: spread([r.rates[name] for r in rounds]) for name in rounds[0].rates
         },
     }
+    rates = rounds[0].rates
     for name in families:
         ours_here = f"vaestro {name} fp32"
         needed, moved = operations_per_sample(FAMILIES[name]), bytes_per_sample(FAMILIES[name])
         shares = [r.rates[ours_here] * needed / r.peak for r in rounds]
         result[f"share of peak, {name}"] = spread(shares)
-        shares = [r.rates[ours_here] * max(needed / r.peak, moved / r.width) for r in rounds]
-        result[f"share of the floor's rate, {name}"] = spread(shares)
+        floors = [1 / max(needed / r.peak, moved / r.width) for r in rounds]
+        for side in (s for s in ("vaestro", "by hand", "pythae") if f"{s} {name} fp32" in rates):
+            shares = [
+                r.rates[f"{side} {name} fp32"] / f for r, f in zip(rounds, floors, strict=True)
+            ]
+            result[f"share of the floor's rate, {side} {name}"] = spread(shares)
         result[f"operations a sample, {name}"] = needed
         result[f"bytes a sample, {name}"] = moved
     for name, precision in product(BESIDE, ("fp32", "bf16")):
         over, under = f"vaestro {name} {precision}", f"pythae {name} fp32"
-        if under in rounds[0].rates:
+        if under in rates:
             result[f"{over} / pythae"] = spread([r.rates[over] / r.rates[under] for r in rounds])
     return result
 

@@ -111,8 +111,9 @@ def test_the_whole_is_the_sum_of_its_parts() -> None:
         allowed=0.2,
     )
     assert parts.horizon.steps == 360
-    assert 0.03 < cost.step_seconds < 0.09
-    assert 0.2 < cost.snapshot_seconds < 0.3
+    # at least what they slept; a busy machine wakes them late
+    assert 0.03 < cost.step_seconds < 0.3
+    assert 0.2 < cost.snapshot_seconds < 1.0
     held_out = len(parts.material.samples["validation"])
     validations = 1 + 60 // 7 + 1 + 1200 / held_out
     snapshots = 1 + 60 // 20
@@ -138,7 +139,7 @@ def test_a_longer_validation_is_timed_by_its_first_batches() -> None:
         parts.horizon, 0, allowed=0.1,
     )  # fmt: skip
     assert read < 10
-    assert 2.0 < cost.validation_seconds < 8.0
+    assert 2.0 < cost.validation_seconds < 30.0
 
 
 def test_a_recipe_that_diverges_at_once_is_timed_all_the_same() -> None:

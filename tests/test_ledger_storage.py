@@ -85,7 +85,7 @@ def test_a_server_that_stays_down_is_given_up(postgres: Server) -> None:
             began = time.monotonic()
             with one_line(r"ledger postgresql\S+ has not answered for 0.6 s \(.*; what it ackno"):
                 finished(ledger, lease, 0)
-            assert 0.6 <= time.monotonic() - began < 5
+            assert 0.6 <= time.monotonic() - began < 30
             with one_line("has not answered"):
                 ledger.sweeps()
             assert len(said) == 1
@@ -108,7 +108,7 @@ def test_what_does_not_pass_is_said_at_once(postgres: Server) -> None:
         began = time.monotonic()
         with one_line(words):
             Ledger(url)
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 30
 
 
 def test_a_process_that_stops_inside_a_transaction_holds_up_nobody(
@@ -125,14 +125,14 @@ def test_a_process_that_stops_inside_a_transaction_holds_up_nobody(
             tries.append(1)
             entered.set()
             if len(tries) == 1:
-                time.sleep(2)
+                time.sleep(5)
 
         thread = threading.Thread(target=sleeper._database.write, args=(work,))
         thread.start()
         entered.wait()
         began = time.monotonic()
         other.set_state("s", "stopped")
-        assert thread.is_alive() and time.monotonic() - began < 2
+        assert thread.is_alive() and time.monotonic() - began < 5
         thread.join()
         assert (other.sweep("s").name, other.sweep("s").state) == ("try 1", "stopped")
 

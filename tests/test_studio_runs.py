@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+import tracemalloc
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,17 @@ def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TestClient:
 def listing(client: TestClient, since: str = "") -> dict[str, Any]:
     found: dict[str, Any] = client.get("/api/runs", params={"since": since}).json()
     return found
+
+
+def parsing(root: Path) -> float:
+    """Processor seconds in which json reads every line of every run: the measure on any machine."""
+    began = time.process_time()
+    for file in root.glob("*/*.json*"):
+        for line in (
+            file.read_text().splitlines() if file.suffix == ".jsonl" else [file.read_text()]
+        ):
+            json.loads(line)
+    return time.process_time() - began
 
 
 def get(client: TestClient, path: str, **query: Any) -> dict[str, Any]:
@@ -154,11 +166,15 @@ class TestList:
             began = time.process_time()
             assert len(listed.listing()["rows"]) == 500
             seconds.append(time.process_time() - began)
-        assert min(seconds) < 2.0, "half a second on an idle machine (benchmarks/studio.py)"
         time.sleep(0.3)
-        began = time.process_time()
-        listed.listing()
-        assert time.process_time() - began < 0.25
+        again = []
+        for _ in range(3):
+            began = time.process_time()
+            listed.listing()
+            again.append(time.process_time() - began)
+        assert min(again) < min(seconds) / 3, "what has not changed is read once"
+        parsed = parsing(tmp_path)
+        assert min(seconds) < 12 * parsed, f"{min(seconds):.2f} s, {parsed:.3f} s to parse"
 
     def test_listing_loads_neither_torch_nor_matplotlib(self, tmp_path: Path) -> None:
         made_run(tmp_path / "run")
@@ -262,9 +278,11 @@ class TestBroken:
         run = made_run(tmp_path / "huge")
         with (run / name).open("wb") as file:
             file.truncate(1 << 30)
-        began = time.process_time()
+        tracemalloc.start()
         (row,) = listing(client)["rows"]
-        assert "1,024 MiB" in row["error"] and time.process_time() - began < 1
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert "1,024 MiB" in row["error"] and peak < 64 << 20, f"{peak >> 20} MiB"
         assert client.get("/api/run", params={"id": "huge"}).status_code == 400
 
     def test_a_pipe_in_the_place_of_a_record_waits_for_nobody(

@@ -6,14 +6,18 @@ import torch
 from torch import Tensor, nn
 
 from vaestro.foundation.schedules import Horizon
+from vaestro.training.bare_adam import BareAdam
 from vaestro.training.config import AdamConfig, AdamWConfig, RMSpropConfig, TrainingConfig
 from vaestro.training.fused_adam import fused_adam
 
 
 def build_optimiser(config: TrainingConfig, module: nn.Module) -> torch.optim.Optimizer:
     """The optimiser over every parameter that asks for a gradient; fused where torch has it."""
-    parameters = [p for p in module.parameters() if p.requires_grad]
-    match config.optimiser:
+    parameters: list[Tensor] = [p for p in module.parameters() if p.requires_grad]
+    asked, alike = config.optimiser, _alike(parameters)
+    if alike and not isinstance(asked, RMSpropConfig):
+        return BareAdam(parameters, asked)
+    match asked:
         case AdamConfig(betas=betas, epsilon=epsilon):
             return torch.optim.Adam(parameters, betas=betas, eps=epsilon, fused=True)
         case AdamWConfig(betas=betas, epsilon=epsilon):
@@ -40,9 +44,10 @@ def apply_gradients(optimiser: torch.optim.Optimizer) -> None:
     """The optimiser's step: bit by bit that of `optimiser.step()`, and of Adam the kernel alone."""
     (group,) = optimiser.param_groups
     trained = [p for p in group["params"] if p.grad is not None]
+    if not trained:
+        return
     memory = [optimiser.state.get(p, {}) for p in trained]
-    alike = len({(p.device, p.dtype) for p in trained}) == 1
-    if not (isinstance(optimiser, torch.optim.Adam) and alike and all(memory)):
+    if not (isinstance(optimiser, torch.optim.Adam) and _alike(trained) and all(memory)):
         optimiser.step()  # the first step makes the averages
         return
     steps, means, squares = ([m[s] for m in memory] for s in ("step", "exp_avg", "exp_avg_sq"))
@@ -51,6 +56,11 @@ def apply_gradients(optimiser: torch.optim.Optimizer) -> None:
     settings = (group["lr"], group["weight_decay"], *group["betas"], group["eps"])
     decoupled = group["decoupled_weight_decay"]
     fused_adam(trained, gradients, means, squares, steps, settings, decoupled)
+
+
+def _alike(parameters: list[Tensor]) -> bool:
+    """Whether one kernel takes them all: one device, one type."""
+    return len({(p.device, p.dtype) for p in parameters}) == 1
 
 
 def slots(optimiser: torch.optim.Optimizer, module: nn.Module) -> dict[str, Tensor]:

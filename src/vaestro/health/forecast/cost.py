@@ -14,11 +14,11 @@ import torch
 from vaestro.foundation.errors import DivergedError
 from vaestro.foundation.samples import Batch
 from vaestro.foundation.schedules import Horizon
-from vaestro.health.forecast.bare_adam import trial_state
 from vaestro.health.forecast.memory import Peak, still_to_load
 from vaestro.health.task_copy import AnyTask, task_copy
 from vaestro.training.allocator import freed_memory_kept
 from vaestro.training.config import TrainingConfig
+from vaestro.training.initial_state import fresh_state
 from vaestro.training.loop import Batches
 from vaestro.training.step import Stepper
 
@@ -113,7 +113,7 @@ def _step_seconds(
     """The seconds of each timed step, its batch read with it."""
     vae = task.module.train()
     device = next(vae.parameters()).device
-    state = trial_state(task, config, device)
+    state = fresh_state(task, config, device)
     stepper = Stepper(task, config, horizon, seed)
     taken: list[float] = []
     while len(taken) < UNTIMED + MOST:

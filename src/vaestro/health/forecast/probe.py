@@ -21,12 +21,12 @@ import torch
 
 from vaestro.foundation.samples import Batch
 from vaestro.foundation.schedules import Horizon
-from vaestro.health.forecast.bare_adam import trial_state
 from vaestro.health.forecast.linear_run import Start
 from vaestro.health.task_copy import AnyTask, task_copy
 from vaestro.metrics.live import live_dimensions
 from vaestro.models.vae import VAE
 from vaestro.training.config import TrainingConfig
+from vaestro.training.initial_state import fresh_state
 from vaestro.training.loop import Batches
 from vaestro.training.step import Stepper
 
@@ -70,7 +70,7 @@ def probe(
     Raises DivergedError when a step is not finite.
     """
     own = task_copy(task)
-    state = trial_state(own, config, watched.x.device)
+    state = fresh_state(own, config, watched.x.device)
     stepper = Stepper(own, config, horizon, seed)
     began, marks, upcoming = time.monotonic(), [mark(own.module, watched, 0)], 8.0
     own.module.train()
