@@ -14,7 +14,7 @@ import torch
 from vaestro.foundation.errors import DivergedError
 from vaestro.foundation.samples import Batch
 from vaestro.foundation.schedules import Horizon
-from vaestro.health.forecast.memory import Peak, still_to_load
+from vaestro.health.forecast.memory import Peak
 from vaestro.health.task_copy import AnyTask, task_copy
 from vaestro.training.allocator import freed_memory_kept
 from vaestro.training.config import TrainingConfig
@@ -97,7 +97,7 @@ def expected_cost(
         step_seconds=middle,
         validation_seconds=once,
         snapshot_seconds=drawn,
-        memory=None if peak.bytes is None else peak.bytes - own + still_to_load(peak.device),
+        memory=None if peak.bytes is None else peak.bytes - own,
         timed_steps=len(steps),
     )
 

@@ -13,16 +13,6 @@ _MARKS = Path("/proc/self/clear_refs")
 _STATUS = Path("/proc/self/status")
 
 
-COMPILER, COMPILER_BYTES = "torch._dynamo", 70 << 20
-"""torch's compiler, which building any of its optimisers imports, and what that takes (2.13)."""
-
-
-def still_to_load(device: torch.device) -> int:
-    """Bytes of main memory that a run on `device` takes and this process does not yet; 0 where the
-    memory that counts is another."""
-    return COMPILER_BYTES if device.type == "cpu" and COMPILER not in sys.modules else 0
-
-
 class Peak:
     """A context whose `bytes` are, once it is left, the most memory in use within it.
 
