@@ -17,6 +17,9 @@ from vaestro.studies.logs.log_004.trials import (
 from vaestro.studies.logs.streamline_figures import Plot, Series, plots, side_by_side
 from vaestro.studies.logs.streamlines import NEAR, about
 
+LESS = 2 / 3
+"""The KL that is left where twice the error is allowed: less than this share of that at beta 1."""
+
 SHOWN = 150
 """Streamlines in a picture."""
 
@@ -83,7 +86,7 @@ def _asked(found: Sequence[Tried], place: int) -> Claim:
         f"{best.quality.kl:.1f} nats instead of {first.quality.kl:.1f}; the doctor says "
         f"{best.verdict} instead of {first.verdict}",
         cause="What beta is for, a plain code that the prior knows, has to be asked for.",
-        holds=best.beta > first.beta and best.quality.kl < 0.5 * first.quality.kl,
+        holds=best.beta > first.beta and best.quality.kl < LESS * first.quality.kl,
     )
 
 
