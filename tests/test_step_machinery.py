@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -97,6 +98,19 @@ def test_the_kernel_alone_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
     apply_gradients(mine)
     moved = zip(before.parameters(), module.parameters(), strict=True)
     assert [not torch.equal(a, b) for a, b in moved] == [True, True, False, False, True, True]
+
+
+def test_a_run_imports_no_compiler(tmp_path: Path) -> None:
+    """torch's, which building one of its optimisers imports, for longer than small runs take."""
+    program = (
+        "import sys, vaestro\n"
+        "vaestro.train('digits', set=['training.epochs=1'], run=sys.argv[1])\n"
+        "assert 'torch._dynamo' not in sys.modules"
+    )
+    subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "run")], check=True, capture_output=True
+    )
+    assert (tmp_path / "run" / "summary.json").is_file()
 
 
 def test_restored_averages_go_on_where_they_were() -> None:
