@@ -26,6 +26,7 @@ import numpy as np
 import torch
 
 from apart import apart
+from hand_written import BATCH, ELEMENTS, LATENT, WIDTH
 from hand_written import rate as by_hand
 from machine import measured_here
 from networks import FAMILIES, bytes_per_sample, data, operations_per_sample, recipe
@@ -33,7 +34,6 @@ from spread import spread
 from vaestro.experiments import train as training
 from vaestro.experiments.watch import Quiet
 
-BATCH, WIDTH, LATENT, ELEMENTS = 100, 400, 20, 784
 BESIDE = ("dense", "pythae-2-D")
 """The families that pythae trains too."""
 

@@ -16,11 +16,10 @@ import torch
 from safetensors.torch import load_file
 
 from tests.conftest import Silent
-from tests.test_diffusion_runs import MODELS, recipe_of, trained_runs
+from tests.test_diffusion_runs import MODELS, recipe_of, trained_on, trained_runs
 from tests.test_population import Shown, member
 from tests.test_resume import Killed
 from vaestro.cli.main import main
-from vaestro.experiments import train as training
 from vaestro.experiments.diffusion import population as together
 from vaestro.experiments.diffusion import train as alone
 from vaestro.experiments.diffusion.recipe import with_edits
@@ -310,14 +309,7 @@ def test_one_for_another_model_is_refused_and_replaced(flat: Run) -> None:
     ):
         with pytest.raises(RunFolderError, match="add --resume"):
             attempt()
-    training.resume(
-        flat.folder.root,
-        lambda stored: stored.model_copy(
-            update={"training": stored.training.model_copy(update={"epochs": 3})}
-        ),
-        Silent(),
-    )
-    run, display = load(flat.folder.root), Silent()
+    run, display = trained_on(flat), Silent()
     for attempt in (
         lambda: together.resume(run, Shown()),
         lambda: run.fitted_prior("diffusion"),

@@ -295,16 +295,21 @@ def run_digest(run: Run) -> bytes:
     return (folder_of(run).root / "prior.safetensors").read_bytes()
 
 
-def test_latents_of_another_model_are_refused(flat: Run) -> None:
-    start(flat, recipe_of(flat), Silent())
+def trained_on(run: Run) -> Run:
+    """The same run after more epochs: another model."""
     training.resume(
-        flat.folder.root,
+        run.folder.root,
         lambda stored: stored.model_copy(
             update={"training": stored.training.model_copy(update={"epochs": 3})}
         ),
         Silent(),
     )
-    run, display = load(flat.folder.root), Silent()
+    return load(run.folder.root)
+
+
+def test_latents_of_another_model_are_refused(flat: Run) -> None:
+    start(flat, recipe_of(flat), Silent())
+    run, display = trained_on(flat), Silent()
     for attempt in (
         lambda: resume(run, lambda stored: stored, Silent()),
         lambda: run.fitted_prior("diffusion"),
