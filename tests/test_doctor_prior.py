@@ -9,6 +9,7 @@ from torch import Tensor
 from vaestro.health.diagnosis.density_ratio import by_logistic, by_neighbours
 from vaestro.health.diagnosis.diagnose import diagnose
 from vaestro.health.diagnosis.diagnosis import Diagnosis
+from vaestro.health.diagnosis.prior import AXES, _leading_axes
 
 
 def normal(count: int, latent: int, seed: int) -> Tensor:
@@ -54,6 +55,22 @@ def test_neighbours_see_islands_that_squares_do_not() -> None:
 def test_codes_that_fall_together_give_a_finite_ratio() -> None:
     same = torch.zeros(60, 3).double()
     assert math.isfinite(by_neighbours(same, normal(60, 3, 0)).density_ratio)
+
+
+@pytest.mark.parametrize(("count", "wide"), [(200, 40), (60, 300)])
+def test_leading_axes_are_those_of_the_rows_themselves(count: int, wide: int) -> None:
+    rows = normal(count, wide, 0) * torch.linspace(3, 0.1, wide).double()
+    rows = rows - rows.mean(0)
+    axes = _leading_axes(rows)
+    exact = torch.linalg.svd(rows, full_matrices=False).Vh[:AXES]
+    torch.testing.assert_close(axes.T @ axes, torch.eye(AXES).double(), atol=1e-8, rtol=0)
+    torch.testing.assert_close(axes @ axes.T, exact.T @ exact, atol=1e-6, rtol=0)
+
+
+def test_rows_of_few_dimensions_have_finite_axes() -> None:
+    rows = normal(50, 2, 0) @ normal(2, 200, 1)
+    assert _leading_axes(rows).isfinite().all()
+    assert _leading_axes(torch.zeros(50, 200).double()).isfinite().all()
 
 
 def of_islands(decode_between: bool) -> Diagnosis:

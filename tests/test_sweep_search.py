@@ -83,9 +83,20 @@ def made(**fields: Any) -> Definition:
 
 def test_growing_batches_begin_small() -> None:
     growing = made(batch=12, growing=True)
-    assert [growing.next_batch(n) for n in (0, 4, 16, 31, 32, 63, 400)] == [4, 4, 4, 4, 8, 8, 12]
-    assert made(batch=3, growing=True).next_batch(0) == 3
-    assert made(batch=12).next_batch(0) == 12
+    asked = (0, 4, 16, 31, 32, 63, 400)
+    assert [growing.next_batch(n, 500) for n in asked] == [4, 4, 4, 4, 8, 8, 12]
+    assert made(batch=3, growing=True).next_batch(0, 500) == 3
+    assert made(batch=12).next_batch(0, 500) == 12
+
+
+def test_growing_batches_end_small() -> None:
+    growing, asked, sizes = made(batch=16, growing=True), 0, []
+    while count := growing.next_batch(asked, 64):
+        sizes.append(count)
+        asked += count
+    assert asked == 64 and sizes[-6:] == [8, 8, 4, 2, 1, 1]
+    fixed = made(batch=12)
+    assert [fixed.next_batch(n, 30) for n in (12, 24, 30, 31)] == [12, 6, 0, 0]
 
 
 def test_only_a_search_that_learns_grows_its_batches(tmp_path: Any) -> None:

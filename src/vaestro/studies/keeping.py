@@ -13,7 +13,7 @@ from vaestro.foundation.errors import RunFolderError
 from vaestro.foundation.files import write_text
 from vaestro.foundation.yaml_text import read_yaml, write_yaml
 from vaestro.studies.config import StudyConfig
-from vaestro.studies.page import write_page
+from vaestro.studies.page import load_page, write_page
 from vaestro.sweeps.definition import Definition
 from vaestro.sweeps.folder import SweepFolder
 from vaestro.sweeps.ledger.rows import Trial
@@ -48,6 +48,10 @@ class StudyKeeping:
     ) -> None:
         """study.csv."""
         write_text(folder.root / "study.csv", as_csv(definition, trials))
+
+    def load(self) -> None:
+        """What draws."""
+        load_page()
 
     def page(
         self,

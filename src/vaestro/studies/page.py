@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from vaestro.foundation.yaml_text import read_yaml, write_yaml
@@ -27,10 +28,18 @@ def write_page(
 ) -> Path:
     """Write report.html and pictures/ into the study's folder; returns the page. `wanted`: how many
     trials the study shall have."""
-    # matplotlib takes a while to import, and a study that only goes on needs none of it
-    from vaestro.reports.study.page import write_study_report
+    page: Path = load_page().write_study_report(
+        facts_of(study, folder, definition, trials, status, wanted)
+    )
+    return page
 
-    return write_study_report(facts_of(study, folder, definition, trials, status, wanted))
+
+def load_page() -> ModuleType:
+    """The module that draws: matplotlib takes a while to import, and a study that only goes on
+    needs none of it."""
+    from vaestro.reports.study import page
+
+    return page
 
 
 def facts_of(

@@ -38,7 +38,8 @@ class Definition(Config):
     rungs of its length a trial goes on only if it is among the best. `earlier` trials of another
     sweep are told to the search. `seed` is that of the search; the trials have the recipe's.
     `default`: the recipe as it is is the first trial, where the space holds it and the search is
-    none over a grid. `growing`: the first batches are small, so that a search learns early.
+    none over a grid. `growing`: the first batches are small, so that a search learns early, and the
+    last ones too, so that no worker waits for another's.
     """
 
     recipe: Recipe
@@ -63,12 +64,15 @@ class Definition(Config):
             )
         return self
 
-    def next_batch(self, asked: int) -> int:
-        """How many settings are asked at once when so many were asked before."""
+    def next_batch(self, asked: int, trials: int) -> int:
+        """How many settings of `trials` are asked at once when so many were asked before."""
+        left = max(0, trials - asked)
+        if not self.growing:
+            return min(self.batch, left)
         count = FEWEST
         while 2 * GROWTH * count <= asked:  # doubled: each width is measured once
             count *= 2
-        return min(self.batch, count) if self.growing else self.batch
+        return min(self.batch, count, -(-left // 2))  # so that workers end at one time
 
     def require_sound(self) -> None:
         """Raise RecipeError in one line where the space or the goal does not fit the recipe."""

@@ -5,6 +5,7 @@ importance").
 
 import warnings
 from collections.abc import Sequence
+from types import ModuleType
 
 import numpy as np
 import optuna
@@ -43,6 +44,14 @@ def importances(definition: Definition, trials: Sequence[Trial]) -> list[Importa
     return _estimated(definition, [told[place] for place in places], fields)
 
 
+def load_forests() -> ModuleType:
+    """Optuna's module of importance with sklearn's forests, which take a second to import and which
+    no worker needs."""
+    from optuna import importance
+
+    return importance
+
+
 def _has_all(trial: Trial, figures: Sequence[str]) -> bool:
     values = trial.values or {}
     return trial.state in ("finished", "pruned") and all(
@@ -70,12 +79,10 @@ def _of_figure(study: optuna.Study, place: int, name: str, fields: Sequence[str]
     def target(trial: FrozenTrial) -> float:
         return float(trial.values[place])
 
-    # sklearn's forests take a second to import, and a worker needs none
-    from optuna.importance import FanovaImportanceEvaluator, get_param_importances
-
-    found = get_param_importances(
+    forests = load_forests()
+    found = forests.get_param_importances(
         study,
-        evaluator=FanovaImportanceEvaluator(n_trees=TREES, seed=0),
+        evaluator=forests.FanovaImportanceEvaluator(n_trees=TREES, seed=0),
         params=list(fields),
         target=target,
         normalize=False,

@@ -7,8 +7,9 @@ from typing import Any, Protocol
 from vaestro.foundation.errors import RunFolderError
 from vaestro.sweeps.definition import Definition
 from vaestro.sweeps.folder import SweepFolder
+from vaestro.sweeps.importance import load_forests
 from vaestro.sweeps.ledger.rows import Trial
-from vaestro.sweeps.page import write_page
+from vaestro.sweeps.page import load_page, write_page
 from vaestro.sweeps.summary import write_outcome
 
 
@@ -29,6 +30,10 @@ class Keeping(Protocol):
         summary: dict[str, Any],
     ) -> None:
         """Write the numbers: the work has ended, or was interrupted."""
+
+    def load(self) -> None:
+        """Import what draws the page, which takes seconds that workers still use: the last settings
+        were asked."""
 
     def page(
         self,
@@ -64,6 +69,11 @@ class SweepKeeping:
     ) -> None:
         """best.yaml and trials.csv."""
         write_outcome(folder, definition, trials, summary)
+
+    def load(self) -> None:
+        """What draws, and the forests that tell which field matters."""
+        load_page()
+        load_forests()
 
     def page(
         self,

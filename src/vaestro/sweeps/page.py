@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
+from types import ModuleType
 
 from vaestro.foundation.errors import one_line
 from vaestro.foundation.files import read_json
@@ -29,10 +30,18 @@ def write_page(
 ) -> Path:
     """Write report.html and pictures/ into the sweep's folder; returns the page. `wanted`: how many
     trials the sweep shall have."""
-    # matplotlib takes a while to import, and a sweep that only goes on needs none of it
-    from vaestro.reports.sweep.page import write_sweep_report
+    page: Path = load_page().write_sweep_report(
+        facts_of(folder, definition, trials, status, wanted)
+    )
+    return page
 
-    return write_sweep_report(facts_of(folder, definition, trials, status, wanted))
+
+def load_page() -> ModuleType:
+    """The module that draws: matplotlib takes a while to import, and a sweep that only goes on
+    needs none of it."""
+    from vaestro.reports.sweep import page
+
+    return page
 
 
 def try_page(write: Callable[[], object], root: Path) -> str:

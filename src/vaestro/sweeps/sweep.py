@@ -5,6 +5,7 @@ The truth is in the ledger. This coordinator can be killed at any moment; the sa
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -43,8 +44,12 @@ class Standing(NamedTuple):
     @property
     def done(self) -> bool:
         """Whether no trial is left to ask or to train."""
-        asked = self.sweep.asked >= self.sweep.trials
-        return asked and all(batch.state == "done" for batch in self.batches)
+        return self.all_asked and all(batch.state == "done" for batch in self.batches)
+
+    @property
+    def all_asked(self) -> bool:
+        """Whether no trial is left to ask."""
+        return self.sweep.asked >= self.sweep.trials
 
     @property
     def stopped(self) -> bool:
@@ -167,6 +172,9 @@ def _carried_out(
                 asked.wait(LOOK_SECONDS)
                 standing = look(ledger, id)
                 display.looked(standing)
+                if standing.all_asked:  # soon a core is free for it
+                    with suppress(Exception):  # said when the page cannot be written
+                        keeping.load()
                 if copies is not None:
                     copies.keep(standing.trials)
         finally:

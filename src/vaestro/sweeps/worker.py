@@ -91,7 +91,7 @@ class Worker:
 
     def _asked(self, sweep: Sweep) -> Lease | None:
         """A batch of new settings; None when there are none left, or another worker was faster."""
-        count = min(self.definition.next_batch(sweep.asked), sweep.trials - sweep.asked)
+        count = self.definition.next_batch(sweep.asked, sweep.trials)
         if count <= 0:
             return None
         question = self._question(sweep)

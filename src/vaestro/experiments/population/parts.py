@@ -4,7 +4,6 @@ widths that are measured once.
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from vaestro.experiments.assemble import Assembly, assemble_on
@@ -75,11 +74,7 @@ class SharedParts:
     def choice(self, recipe: Recipe, count: int) -> Choice | None:
         """The width for `count` members like this one, if it was measured for as many or more."""
         measured, known = self._choices.get(kind_of(recipe), (0, None))
-        if known is None or count > measured:
-            return None
-        if count >= known.width:
-            return known
-        return replace(known, width=count, reason=f"All {count} at once. {known.reason}")
+        return None if known is None or count > measured else known.for_fewer(count)
 
     def keep_choice(self, recipe: Recipe, count: int, choice: Choice) -> None:
         """Remember a width that was measured for so many members."""

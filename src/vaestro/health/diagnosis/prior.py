@@ -134,10 +134,21 @@ def told_from_copies(evidence: Evidence) -> float:
     count = min(len(copies), len(samples))
     rows = torch.cat([copies[:count], samples[:count]])
     rows = rows - rows.mean(0)
-    axes = torch.linalg.svd(rows, full_matrices=False).Vh[:AXES]
-    seen = rows @ axes.T
+    seen = rows @ _leading_axes(rows)
     seen = seen / seen.std(0).clamp(min=ROUNDING * float(rows.norm(dim=1).max()))
     return max(judge(seen[:count], seen[count:]).accuracy for judge in (by_logistic, by_neighbours))
+
+
+def _leading_axes(rows: Tensor) -> Tensor:
+    """(D, AXES): the principal axes of rows (N, D) that have most variance, by the smaller of the
+    two matrices of products, which is quicker than a decomposition of the rows."""
+    if rows.shape[1] <= len(rows):
+        _, vectors = torch.linalg.eigh(rows.T @ rows)
+        return torch.as_tensor(vectors[:, -AXES:])
+    _, vectors = torch.linalg.eigh(rows @ rows.T)
+    axes: Tensor = rows.T @ vectors[:, -AXES:]
+    least = ROUNDING * float(rows.norm()) or 1.0
+    return torch.div(axes, axes.norm(dim=0).clamp(min=least))
 
 
 def _some(x: Tensor) -> slice:

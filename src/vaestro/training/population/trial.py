@@ -5,7 +5,7 @@ Some members take some steps alone and stacked. What the members are is thrown a
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import torch
@@ -21,7 +21,7 @@ WIDTHS = (4, 16, 64, 256)
 SHARE = 0.5
 """A stack may take this much of the memory that is free."""
 
-SECONDS, STEPS = 1.0, (3, 20)
+SECONDS, STEPS = 0.5, (3, 10)
 """A trial's steps take about so long, and are at least and at most so many."""
 
 APART = 1e-3
@@ -40,6 +40,26 @@ class Choice:
     def as_json(self) -> dict[str, Any]:
         """The choice as plain values."""
         return asdict(self)
+
+    def for_fewer(self, count: int) -> "Choice":
+        """The choice for `count` members, by the widths that they can fill."""
+        if count >= self.width:
+            return self
+        if count == 1 or self._seconds_at(count) >= self.seconds["1"]:
+            return replace(self, width=1, reason=f"One by one, being {count} only. {self.reason}")
+        return replace(self, width=count, reason=f"All {count} at once. {self.reason}")
+
+    def _seconds_at(self, count: int) -> float:
+        """Those of a step of one of `count` stacked members, between the widths that were measured:
+        a share of each member's own and one of what a stack needs once, which is linear in the
+        inverse of the width."""
+        measured = {int(name): value for name, value in self.seconds.items()}
+        below = max(width for width in measured if width <= count)
+        above = min(width for width in measured if width >= count)
+        if below == above:
+            return measured[count]
+        part = (1 / count - 1 / above) / (1 / below - 1 / above)
+        return part * measured[below] + (1 - part) * measured[above]
 
 
 def choose(build: Callable[[int], list[Member]], count: int) -> Choice:
