@@ -283,6 +283,22 @@ def test_collapse_and_dead_output_are_told_apart(real_data: Path) -> None:
     assert half == pytest.approx(44.67, abs=1.5)
 
 
+def test_an_empty_code_whose_means_are_one_point_is_no_dead_output() -> None:
+    """Three epochs at a high rate: a constant that is off its best here and there, but that draws
+    of the prior still move."""
+    off = 0.5 * X.std(0) * (torch.arange(X.shape[1]) % 2)
+    weight = torch.randn(8, X.shape[1], generator=torch.Generator().manual_seed(0))
+
+    def encode(x: Tensor) -> tuple[Tensor, Tensor]:
+        return torch.zeros(len(x), 8), torch.zeros(len(x), 8)
+
+    def named(slope: float) -> list[str]:
+        return kinds(diagnose(encode, lambda z: X.mean(0) + off + slope * z @ weight, X))
+
+    assert named(1e-3) == ["collapsed"]
+    assert named(0.0) == ["dead_output"]
+
+
 def test_an_unregistered_head_is_unsaved_and_untrained() -> None:
     class Hidden(Small):
         def __init__(self) -> None:

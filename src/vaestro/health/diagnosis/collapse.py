@@ -3,6 +3,8 @@
 Shape letters: N samples, D elements.
 """
 
+import torch
+
 from vaestro.health.diagnosis.evidence import Evidence
 from vaestro.health.diagnosis.examination import Examination, critical_beta
 from vaestro.health.diagnosis.patient import Patient
@@ -57,8 +59,9 @@ def _excess(seen: Examination) -> float:
 
 
 def _stuck(seen: Examination) -> float:
-    """The share of tr S in elements whose output never moves and lies off the mean."""
-    out, x = seen.train.from_mean.double(), seen.train.x.double()
+    """The share of tr S in elements whose output never moves and lies off the mean. Draws of the
+    prior move it too: the posterior means of an empty code can be one point, of any decoder."""
+    out, x = torch.cat([seen.train.from_mean, seen.sampled]).double(), seen.train.x.double()
     still = (out - out[:1]).abs().amax(0) == 0
     variance = x.var(0, correction=0)
     off = (out[0] - x.mean(0)).square() > WORSE * variance

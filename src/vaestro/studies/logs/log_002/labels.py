@@ -43,7 +43,7 @@ def chapter(bench: Bench) -> Chapter:
             "Control is the share of samples from the prior in which a judge, taught with real "
             "digits, sees the digit that was asked for; by chance it is 10 %.",
         ),
-        (_encoder(controls), _decoder(controls), _repeats(controls, patient, epochs)),
+        (_encoder(controls), _decoder(controls), _repeats(controls, found, patient, epochs)),
         (_table(controls, found),),
         (bench.picture("labels", strips(rows), caption),),
     )
@@ -72,17 +72,24 @@ def _decoder(controls: Controls) -> Claim:
     )
 
 
-def _repeats(controls: Controls, patient: float, epochs: int) -> Claim:
+def _repeats(controls: Controls, found: list[Row], patient: float, epochs: int) -> Claim:
+    """Told to both: control and KL by the repeats, and with one for longer."""
     five, once, twenty = (controls["both", repeat] for repeat in REPEATS)
+    kls = dict(zip(CELLS, (row["prior_term"] for row in found), strict=True))
+    kl_five, kl_once, kl_twenty = (kls["both", repeat] for repeat in REPEATS)
     return Claim(
         "How much labels to add in: it doesn't matter. The final image is similar.",
         f"Told to both, control is {once:.0%} with one repeat, {five:.0%} with five and "
-        f"{twenty:.0%} with twenty. With one repeat and {epochs} epochs, four times as many, it is "
-        f"{patient:.0%}.",
+        f"{twenty:.0%} with twenty, and the KL {shown(kl_once)}, {shown(kl_five)} and "
+        f"{shown(kl_twenty)} nats. With one repeat and {epochs} epochs, four times as many, control "
+        f"is {patient:.0%}.",
         "Repeats give the first layer the same number again, and their weights add up: each step "
-        "moves the label's part so many times further. It is a learning rate for the label, and "
-        "matters as long as the run is short.",
-        once + NO_CHANGE < five <= twenty + NO_CHANGE and patient > once + NO_CHANGE,
+        "moves the label's part so many times further, as a larger learning rate for the label "
+        "alone would. What the label has not told by then the code tells, as its KL shows, and "
+        "four times the epochs do not make up for four more repeats.",
+        once + NO_CHANGE < five <= twenty + NO_CHANGE
+        and patient < five
+        and kl_once > kl_five > kl_twenty,
     )
 
 
