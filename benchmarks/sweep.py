@@ -6,24 +6,25 @@
 beta from 0.25 to 16 and a constant learning rate from 1e-4 to 1e-2, both logarithmic, of a
 784-400-20 network with a Bernoulli likelihood, batch 100, on the first `--images` training images.
 What counts is the elbo (beta 1) of a fifth of them that is not trained on, and found is what comes
-within 1 % of the best of 64 grid points, which our engine trains first and once, one by one, in one
-process. A round is one seed of the search; its sides run one after the other, in an order
-that turns from round to round:
+within 1 % of the best of 64 grid points, which our engine trains first and once, each as a run of
+its own, as many at a time as a search has workers. A round is one seed of the search; its sides run
+one after the other, in an order that turns from round to round:
 
 sweep          the command `vaestro sweep`, its start and its page included
 sweep in bf16  the same with `--set training.precision=bf16`
 pythae         pythae's trainer under Optuna's `study.optimize` with its TPE, from our first weights
 
-Both searches are given the recipe's own setting (beta 1, learning rate 1e-3) as their first trial.
+Both searches are given the recipe's own setting (beta 1, learning rate 1e-3) as their first trial,
+or neither (`--no-default`).
 
 Seconds are those of the clock; `processor_seconds` those of the processor, for machines that do
 other work too. To pythae's side is added what Python takes to load pythae and Optuna; its data
 are in memory by then, ours load them.
 
 The share of each cause divides the seconds to the first hit of pythae's side by those of the sweep
-exactly: engine (a run of pythae's over one of ours alone), population (a run of ours alone over one
-in the sweep), stopping (runs that were begun over those that were trained to their ends), search
-(runs that it took), and what the sweep needs before its first run.
+exactly: engine (a run of pythae's over one of ours in the grid), population (a run of ours in the
+grid over one in the sweep), stopping (runs that were begun over those that were trained to their
+ends), search (runs that it took), and what the sweep needs before its first run.
 """
 
 import argparse
@@ -40,7 +41,7 @@ import torch
 from sweep_case import Case, Side, subset
 from sweep_causes import SWEEPS, Row, best_of, by_chance, causes, table, told
 from sweep_optuna import with_optuna
-from sweep_sides import one_by_one, swept
+from sweep_sides import swept, whole_grid
 
 
 def round_of(case: Case, seed: int, folder: Path, grid: Side) -> Row:
@@ -87,7 +88,7 @@ def case_of(options: argparse.Namespace, images: Path) -> Case:
     )
     sizes = (options.epochs, options.trials, options.points)
     machine = (options.threads, options.workers, options.device)
-    return Case(edits, *sizes, *machine, options.search, options.halving)
+    return Case(edits, *sizes, *machine, options.search, options.halving, options.default)
 
 
 def main() -> None:
@@ -103,10 +104,21 @@ def main() -> None:
     }.items():
         parser.add_argument(f"--{name}", type=int, default=value)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--workers", type=int, default=1, help="processes; of pythae threads")
+    parser.add_argument(
+        "--workers",
+        type=int,
+        default=1,
+        help="processes of a sweep and of the grid; pythae's threads",
+    )
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--search", default="tpe")
     parser.add_argument("--halving", type=int, help="the sweep's --halving")
+    parser.add_argument(
+        "--default",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="both searches begin with the recipe's own setting",
+    )
     parser.add_argument(
         "--quick", action="store_true", help="one round of a size that shows no speed"
     )
@@ -125,7 +137,7 @@ def main() -> None:
 
 def measure(case: Case, options: argparse.Namespace, about: Row, folder: Path) -> None:
     """The grid once, then the rounds of the searches; the table is written after each."""
-    grid = one_by_one(case, folder)
+    grid = whole_grid(case, folder)
     rounds: list[Row] = []
     for seed in range(options.rounds):
         rounds.append(round_of(case, seed, folder / f"round-{seed}", grid))

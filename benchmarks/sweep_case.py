@@ -19,8 +19,9 @@ SPACE = {BETA: (0.25, 16.0), RATE: (1e-4, 1e-2)}
 
 class Case(NamedTuple):
     """What every side trains: `edits` of the recipe, `epochs` long; how many trials a search has,
-    and how many points an axis of the grid. `workers` of `threads` each share a search, which lets
-    one trial in `halving` go on at a rung where that is given."""
+    and how many points an axis of the grid. `workers` of `threads` each share a search or the grid;
+    our search lets one trial in `halving` go on at a rung where that is given. `default`: both
+    searches begin with the recipe's own setting."""
 
     edits: tuple[str, ...]
     epochs: int
@@ -31,6 +32,7 @@ class Case(NamedTuple):
     device: str
     search: str
     halving: int | None
+    default: bool
 
 
 class Done(NamedTuple):

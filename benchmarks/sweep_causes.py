@@ -64,7 +64,7 @@ def causes(sides: dict[str, Row], name: str) -> dict[str, float] | None:
     ours, grid, theirs = (sides.get(one) for one in (name, "grid", "pythae"))
     if not (ours and grid and theirs and ours["seconds_to_hit"] and theirs["seconds_to_hit"]):
         return None
-    alone = grid["seconds"] / grid["runs"]
+    alone = (grid["seconds"] - grid["ready_after"]) / grid["runs"]
     working, at_work = (side["seconds_to_hit"] - side["ready_after"] for side in (ours, theirs))
     factors = {
         "engine": at_work / theirs["runs_to_hit"] / alone,

@@ -60,7 +60,9 @@ def with_optuna(case: Case, seed: int) -> Side:
 
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed))
     own = default_of(recipe, space_of([f"{n}=log({a},{b})" for n, (a, b) in SPACE.items()], None))
-    if own is not None:  # our sweep begins with the recipe as it is, and so does this search
+    if (
+        case.default and own is not None
+    ):  # our sweep begins with the recipe as it is, and so does this search
         study.enqueue_trial(own)
     with silent():  # once for all threads
         study.optimize(objective, n_trials=case.trials, n_jobs=case.workers)

@@ -1,17 +1,22 @@
 """Our two ways to look for the best setting: `vaestro sweep`, and every cell of a grid."""
 
 import csv
+import multiprocessing
 import os
 import resource
 import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from sweep_case import RECIPE, SPACE, Case, Done, Side, assembled, base_of
 from vaestro.experiments import train as training
+from vaestro.experiments.recipe import Recipe
 from vaestro.experiments.watch import Quiet
 from vaestro.sweeps.search import grid_of
 from vaestro.sweeps.space import space_of
@@ -25,6 +30,7 @@ def swept(case: Case, seed: int, folder: Path) -> Side:
         command += ["--vary", f"{field}=log({low},{high})"]
     command += ["--objective", "elbo", "--trials", str(case.trials), "--search", case.search]
     command += [] if case.halving is None else ["--halving", str(case.halving)]
+    command += [] if case.default else ["--no-default"]
     command += ["--search-seed", str(seed), "--workers", str(case.workers), "--json"]
     command += [word for edit in case.edits for word in ("--set", edit)]
     environment = {**os.environ, "OMP_NUM_THREADS": str(case.threads)}
@@ -52,20 +58,28 @@ def _done(root: Path, row: dict[str, str], began: float, steps: int) -> Done:
     return Done(first, last, elbo, int(row["steps"]) / steps)
 
 
-def one_by_one(case: Case, folder: Path) -> Side:
-    """Every cell of the grid, trained alone in this process."""
+def whole_grid(case: Case, folder: Path) -> Side:
+    """Every cell of the grid as a run of its own, `workers` processes at a time."""
     axes = [f"{field}=log({low},{high},{case.points})" for field, (low, high) in SPACE.items()]
     base, space = base_of(case), space_of(axes, None)
-    done: list[Done] = []
-    with tempfile.TemporaryDirectory(dir=folder) as runs:
-        clock, spent = time.perf_counter(), time.process_time()
-        for number, cell in enumerate(grid_of(base, space)):
-            began = time.perf_counter() - clock
-            recipe = space.recipe(base, cell)
-            summary = training.start(recipe, Path(runs) / f"{number}", Quiet())
-            ended = time.perf_counter() - clock
-            done.append(Done(began, ended, _elbo_in(summary), 1.0))
-    return Side(done, done[-1].ended, time.process_time() - spent)
+    recipes = [space.recipe(base, cell) for cell in grid_of(base, space)]
+    fresh, began = multiprocessing.get_context("spawn"), time.time()
+    with (
+        tempfile.TemporaryDirectory(dir=folder) as runs,
+        ProcessPoolExecutor(case.workers, fresh, torch.set_num_threads, (case.threads,)) as pool,
+    ):
+        roots = [Path(runs) / f"{number}" for number in range(len(recipes))]
+        found = list(pool.map(_alone, recipes, roots))
+    done = [Done(first - began, last - began, elbo, 1.0) for first, last, elbo, _ in found]
+    done = sorted(done, key=lambda one: one.ended)
+    return Side(done, done[-1].ended, sum(spent for *_, spent in found))
+
+
+def _alone(recipe: Recipe, root: Path) -> tuple[float, float, float | None, float]:
+    """Train one run; when it began and ended, its elbo, and its seconds of the processor."""
+    began, spent = time.time(), time.process_time()
+    summary = training.start(recipe, root, Quiet())
+    return began, time.time(), _elbo_in(summary), time.process_time() - spent
 
 
 def _elbo_in(summary: dict[str, Any]) -> float | None:

@@ -81,8 +81,8 @@ def _repeats(controls: Controls, found: list[Row], patient: float, epochs: int) 
         "How much labels to add in: it doesn't matter. The final image is similar.",
         f"Told to both, control is {once:.0%} with one repeat, {five:.0%} with five and "
         f"{twenty:.0%} with twenty, and the KL {shown(kl_once)}, {shown(kl_five)} and "
-        f"{shown(kl_twenty)} nats. With one repeat and {epochs} epochs, four times as many, control "
-        f"is {patient:.0%}.",
+        f"{shown(kl_twenty)} nats. With one repeat and {epochs} epochs, four times as many, "
+        f"control is {patient:.0%}.",
         "Repeats give the first layer the same number again, and their weights add up: each step "
         "moves the label's part so many times further, as a larger learning rate for the label "
         "alone would. What the label has not told by then the code tells, as its KL shows, and "
