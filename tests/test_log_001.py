@@ -147,9 +147,10 @@ def test_claims_on_the_autoencoder_fail_on_other_numbers() -> None:
         for model, error in zip(autoencoder.MODELS, (1.0, 3.0, 2.0), strict=True)
         for length in (autoencoder.SHORT, autoencoder.LONG)
     }
-    worse = good | {("VAE", autoencoder.LONG): good["VAE", autoencoder.LONG]._replace(error=0.5)}
-    assert autoencoder._decent(good, 40.0).holds and autoencoder._better(good).holds
-    assert autoencoder._normalised(good).holds
+    late = {name: autoencoder.Late(one.error - 0.5, one.error) for name, one in good.items()}
+    worse = late | {("VAE", autoencoder.LONG): autoencoder.Late(0.3, 4.0)}
+    assert autoencoder._decent(good, 40.0).holds and autoencoder._better(late).holds
+    assert autoencoder._normalised(late).holds
     assert not autoencoder._better(worse).holds and not autoencoder._normalised(worse).holds
     dead = good | {("VAE", autoencoder.LONG): good["VAE", autoencoder.LONG]._replace(live=0)}
     assert not autoencoder._decent(dead, 40.0).holds and not autoencoder._decent(good, 9.0).holds
