@@ -40,6 +40,11 @@ CASES: dict[str, tuple[dict[str, Any], str, list[str]]] = {
         "collapsed",
         ["wrong_reduction", "collapsed"],
     ),
+    "scaled noise": (
+        {"model": {"posterior": {"kind": "gaussian", "epsilon_std": 0.5}}},
+        "at_risk",
+        ["scale_mismatch"],
+    ),
     "beta 8": ({"objective": {"beta": 8}, "epochs": 10}, "collapsed", ["collapsed"]),
     "short": ({"epochs": 2}, "undertrained", ["undertrained"]),
     "weak prior": (

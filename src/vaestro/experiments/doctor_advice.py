@@ -17,7 +17,7 @@ from vaestro.probability.posterior import GaussianConfig as GaussianPosterior
 from vaestro.runs.folder import RunFolder
 
 HARMED = ("collapsed", "prior_mismatch", "dead_output", "exploding")
-"""States for which a choice in the recipe can be to blame."""
+"""States for which the weights that a recipe chose can be to blame."""
 
 OF_COLLAPSE = {"collapsed", "at_risk", "wrong_reduction"}
 """The kinds of finding that a less pressing prior term cures."""
@@ -35,7 +35,9 @@ ALWAYS_RIGHT = (
 def advised(found: Diagnosis, folder: RunFolder, assembly: Assembly) -> Diagnosis:
     """The diagnosis with the recipe's own causes before it and remedies that `--set` takes."""
     recipe, chosen = assembly.recipe, chosen_of(assembly)
-    every = (*_causes(recipe, found, assembly), *found.findings)
+    harmed = any(one.kind in HARMED for one in found.findings)
+    causes = (*(_reduction(assembly) if harmed else ()), *_sampler(recipe))
+    every = (*causes, *found.findings)
     dying = any(one.kind in OF_COLLAPSE for one in every)
     escape = _escape(folder, assembly) if dying else ()
     tried = {**foreseen(folder, assembly).cures, "at_risk": ()}  # two things have that name
@@ -51,35 +53,40 @@ def advised(found: Diagnosis, folder: RunFolder, assembly: Assembly) -> Diagnosi
     return Diagnosis(verdict_of(findings), findings, unchecked, sentence)
 
 
-def _causes(recipe: Recipe, found: Diagnosis, assembly: Assembly) -> tuple[Finding, ...]:
-    """Choices of the recipe that did harm: a reduction that is no sum, a sampler scaled apart."""
-    if not any(one.kind in HARMED for one in found.findings):
+def _reduction(assembly: Assembly) -> tuple[Finding, ...]:
+    """A reduction that is no sum: it weighs the terms otherwise than beta says, and did harm."""
+    objective = assembly.recipe.objective
+    if not isinstance(objective, ObjectiveConfig) or objective.reduction == "sum":
         return ()
-    causes = []
-    objective, posterior = recipe.objective, recipe.model.posterior
-    if isinstance(objective, ObjectiveConfig) and objective.reduction != "sum":
-        weights = assembly.task.objective.weights
-        factor = weights.prior / weights.data
-        causes.append(
-            Finding(
-                "wrong_reduction",
-                f"objective.reduction={objective.reduction} weighs the prior term {factor:.6g} "
-                f"times as much as beta says: the effective beta is "
-                f"{assembly.effective['effective_beta']:.6g}.",
-                {"factor": factor, "data_weight": weights.data, "prior_weight": weights.prior}
-                | assembly.effective,
-            )
-        )
-    if isinstance(posterior, GaussianPosterior) and posterior.epsilon_std != 1:
-        causes.append(
-            Finding(
-                "scale_mismatch",
-                f"model.posterior.epsilon_std={posterior.epsilon_std:g} scales the sampler's noise "
-                "and not the KL: they speak of different posteriors.",
-                {"epsilon_std": posterior.epsilon_std},
-            )
-        )
-    return tuple(causes)
+    weights = assembly.task.objective.weights
+    factor = weights.prior / weights.data
+    numbers = {"factor": factor, "data_weight": weights.data, "prior_weight": weights.prior}
+    return (
+        Finding(
+            "wrong_reduction",
+            f"objective.reduction={objective.reduction} weighs the prior term {factor:.6g} times "
+            f"as much as beta says: the effective beta is "
+            f"{assembly.effective['effective_beta']:.6g}.",
+            numbers | assembly.effective,
+        ),
+    )
+
+
+def _sampler(recipe: Recipe) -> tuple[Finding, ...]:
+    """Noise scaled apart from the KL, whether it did harm or not: what is told is no KL of what is
+    drawn, and no bound."""
+    posterior = recipe.model.posterior
+    if not isinstance(posterior, GaussianPosterior) or posterior.epsilon_std == 1:
+        return ()
+    return (
+        Finding(
+            "scale_mismatch",
+            f"model.posterior.epsilon_std={posterior.epsilon_std:g} scales the sampler's noise and "
+            "not the KL: they speak of different posteriors, and the ELBO that is told is no "
+            "bound.",
+            {"epsilon_std": posterior.epsilon_std},
+        ),
+    )
 
 
 def _escape(folder: RunFolder, assembly: Assembly) -> Edits:
