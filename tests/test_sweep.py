@@ -22,6 +22,7 @@ from vaestro.sweeps.earlier import earlier_of
 from vaestro.sweeps.folder import SweepFolder, copied
 from vaestro.sweeps.goal import Goal
 from vaestro.sweeps.holder import Holder
+from vaestro.sweeps.keeping import SweepKeeping
 from vaestro.sweeps.ledger.ledger import Ledger
 from vaestro.sweeps.ledger.rows import Sweep, Trial
 from vaestro.sweeps.space import space_of
@@ -334,6 +335,16 @@ def test_a_storage_that_is_not_there_leaves_no_folder(tmp_path: Path) -> None:
     assert "\n" not in str(fault.value) and not (tmp_path / "s").exists()
 
 
+class Failing(SweepKeeping):
+    """What cannot load its page beforehand."""
+
+    loaded = 0
+
+    def load(self) -> None:
+        self.loaded += 1
+        raise ImportError("no such module")
+
+
 @pytest.mark.slow
 def test_ctrl_c_stops_every_worker_and_the_same_call_goes_on(tmp_path: Path) -> None:
     class Impatient(Watching):
@@ -349,4 +360,6 @@ def test_ctrl_c_stops_every_worker_and_the_same_call_goes_on(tmp_path: Path) -> 
     assert ledger.sweep(id).state == "stopped"
     assert not Worker(ledger, id, print, root).work()  # one on another machine
     ledger.close()
-    assert carried_out(None, None, root, Wanted(), Watching())["finished"] == 3
+    keeping = Failing()
+    assert carried_out(None, None, root, Wanted(), Watching(), keeping)["finished"] == 3
+    assert keeping.loaded and (root / "report.html").is_file()
