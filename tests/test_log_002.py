@@ -14,7 +14,7 @@ from vaestro.experiments.assemble import assemble
 from vaestro.experiments.recipe import Recipe, apply
 from vaestro.foundation.samples import Given
 from vaestro.studies.logs.bench import Bench
-from vaestro.studies.logs.log_002 import birth, matters, minimum, variance
+from vaestro.studies.logs.log_002 import birth, labels, matters, minimum, variance
 from vaestro.studies.logs.log_002.deaths import dead, prints_black
 from vaestro.studies.logs.log_002.figures import Dots, Strip, dots, strips
 from vaestro.studies.logs.log_002.rows import printed_rec, shown, spread
@@ -147,3 +147,18 @@ def test_in_miniature(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (tmp_path / "pictures" / "x-var.png").stat().st_size < 120_000
     (claim,) = minimum.chapter(made).claims
     assert claim.holds
+
+
+def test_a_claim_on_repeats_fails_on_other_numbers() -> None:
+    controls = {cell: {1: 0.2, 5: 0.8, 20: 0.9}[cell[1]] for cell in labels.CELLS}
+    found = [row(prior_term={1: 30.0, 5: 20.0, 20: 10.0}[repeat]) for _, repeat in labels.CELLS]
+    assert labels._repeats(controls, found, 0.5, 40).holds
+    assert not labels._repeats(controls, found, 0.85, 40).holds
+    assert not labels._repeats(controls | {("both", 1): 0.7}, found, 0.5, 40).holds
+    alike = [row(prior_term=20.0) for _ in labels.CELLS]
+    assert not labels._repeats(controls, alike, 0.5, 40).holds
+
+
+def test_half_a_nat_is_missing_for_each_latent() -> None:
+    assert minimum._missing(50.003, 0.003) and minimum._missing(201.40, 151.54)
+    assert not minimum._missing(50.2, 0.003) and not minimum._missing(151.5, 151.5)

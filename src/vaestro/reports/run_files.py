@@ -41,6 +41,11 @@ def read_rows(path: Path) -> tuple[Record, ...]:
     return tuple(_whole(path.read_text(encoding="utf-8", errors="replace").splitlines()))
 
 
+def read_validations(history: Path) -> tuple[Record, ...]:
+    """The records of the validation split in a history."""
+    return tuple(row for row in read_rows(history) if row.get("split") == "validation")
+
+
 def _whole(lines: list[str]) -> Iterator[Record]:
     for line in lines:
         try:

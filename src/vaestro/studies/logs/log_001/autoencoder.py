@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 
 from vaestro.experiments.run import Run
-from vaestro.reports.run_files import read_rows
+from vaestro.reports.run_files import read_validations
 from vaestro.studies.logs.bench import Bench
 from vaestro.studies.logs.chapter import Chapter, Claim, Picture, Table
 from vaestro.studies.logs.streamline_figures import side_by_side
@@ -108,7 +108,7 @@ Lates = Mapping[tuple[str, int], Late]
 
 
 def _late(run: Run) -> Late:
-    rows = [row for row in read_rows(run.folder.history) if row.get("split") == "validation"]
+    rows = read_validations(run.folder.history)
     errors = [float(row["mse"]) ** 0.5 for row in rows[-max(1, len(rows) // LAST) :]]
     return Late(min(errors), max(errors))
 

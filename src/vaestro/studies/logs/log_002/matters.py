@@ -3,7 +3,7 @@
 from typing import Any
 
 from vaestro.foundation.edits import as_text
-from vaestro.reports.run_files import read_rows
+from vaestro.reports.run_files import read_validations
 from vaestro.studies.logs.bench import Bench
 from vaestro.studies.logs.chapter import Chapter, Claim, Picture, Table
 from vaestro.studies.logs.log_002 import variance
@@ -137,5 +137,5 @@ def _longer(bench: Bench) -> dict[str, float]:
     epochs = bench.pick((5, 20, 80), (5, 10, 40))
     edits = [of_variance(0.1), f"training.epochs={epochs[-1]}", "training.validate_epochs=5"]
     run = bench.train("epochs", recipe(bench), edits)
-    rows = [row for row in read_rows(run.folder.history) if row.get("split") == "validation"]
+    rows = read_validations(run.folder.history)
     return {str(row["epoch"]): bound(row) for row in rows if row["epoch"] in epochs}
