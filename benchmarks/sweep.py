@@ -39,13 +39,15 @@ from pathlib import Path
 import torch
 
 from sweep_case import Case, Side, subset
-from sweep_causes import SWEEPS, Row, best_of, by_chance, causes, table, told
+from sweep_causes import SWEEPS, Row, best_of, by_chance, causes, least_of, table, told
 from sweep_optuna import with_optuna
 from sweep_sides import swept, whole_grid
 
 
-def round_of(case: Case, seed: int, folder: Path, grid: Side) -> Row:
-    """Every search once, in turn; `grid` was there before."""
+def round_of(case: Case, seed: int, folder: Path, grid: Side, to_hit: bool) -> Row:
+    """Every search once, in turn; `grid` was there before. `to_hit`: each is ended by its first
+    hit."""
+    case = case._replace(until=least_of(best_of(grid))) if to_hit else case
     half = case._replace(edits=(*case.edits, "training.precision=bf16"))
     makes: dict[str, Callable[[], Side]] = {
         name: partial(swept, of, seed, folder / name)
@@ -101,6 +103,7 @@ def main() -> None:
         "trials": 64,
         "points": 8,
         "rounds": 5,
+        "first-seed": 0,
     }.items():
         parser.add_argument(f"--{name}", type=int, default=value)
     parser.add_argument("--threads", type=int, default=1)
@@ -118,6 +121,9 @@ def main() -> None:
         action=argparse.BooleanOptionalAction,
         default=True,
         help="both searches begin with the recipe's own setting",
+    )
+    parser.add_argument(
+        "--to-hit", action="store_true", help="every search is ended by its first hit"
     )
     parser.add_argument(
         "--quick", action="store_true", help="one round of a size that shows no speed"
@@ -139,14 +145,14 @@ def measure(case: Case, options: argparse.Namespace, about: Row, folder: Path) -
     """The grid once, then the rounds of the searches; the table is written after each."""
     grid = whole_grid(case, folder)
     rounds: list[Row] = []
-    for seed in range(options.rounds):
-        rounds.append(round_of(case, seed, folder / f"round-{seed}", grid))
+    for seed in range(options.first_seed, options.first_seed + options.rounds):
+        rounds.append(round_of(case, seed, folder / f"round-{seed}", grid, options.to_hit))
         print(json.dumps(rounds[-1]), flush=True)
-        result = {**about, **table(rounds), "rounds": rounds}
+        result = {**about, **table(rounds, options.to_hit), "rounds": rounds}
         if options.out:
             options.out.parent.mkdir(parents=True, exist_ok=True)
             options.out.write_text(json.dumps(result, indent=1) + "\n")
-    print("\n".join(lines(table(rounds))))
+    print("\n".join(lines(table(rounds, options.to_hit))))
 
 
 if __name__ == "__main__":

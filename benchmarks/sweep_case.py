@@ -21,7 +21,8 @@ class Case(NamedTuple):
     """What every side trains: `edits` of the recipe, `epochs` long; how many trials a search has,
     and how many points an axis of the grid. `workers` of `threads` each share a search or the grid;
     our search lets one trial in `halving` go on at a rung where that is given. `default`: both
-    searches begin with the recipe's own setting."""
+    searches begin with the recipe's own setting. `until`: a search is ended once a trial has this
+    elbo."""
 
     edits: tuple[str, ...]
     epochs: int
@@ -33,6 +34,11 @@ class Case(NamedTuple):
     search: str
     halving: int | None
     default: bool
+    until: float | None = None
+
+    def ends(self, elbo: float | None) -> bool:
+        """Whether a search is ended by a trial of this elbo."""
+        return self.until is not None and elbo is not None and elbo >= self.until
 
 
 class Done(NamedTuple):

@@ -23,11 +23,14 @@ def best_of(side: Side) -> float:
     return max(one.elbo for one in side.trials if one.elbo is not None)
 
 
+def least_of(best: float) -> float:
+    """What is found has this elbo at least."""
+    return best - NEAR * abs(best)
+
+
 def hit(side: Side, best: float) -> Done | None:
     """The first trial whose elbo is near `best`; None where none is."""
-    least = best - NEAR * abs(best)
-    near = (one for one in side.trials if one.elbo is not None and one.elbo >= least)
-    return min(near, key=lambda one: one.ended, default=None)
+    return min(_near(side, best), key=lambda one: one.ended, default=None)
 
 
 def told(side: Side, best: float) -> Row:
@@ -49,7 +52,7 @@ def told(side: Side, best: float) -> Row:
 
 
 def _near(side: Side, best: float) -> list[Done]:
-    least = best - NEAR * abs(best)
+    least = least_of(best)
     return [one for one in side.trials if one.elbo is not None and one.elbo >= least]
 
 
@@ -78,8 +81,14 @@ def causes(sides: dict[str, Row], name: str) -> dict[str, float] | None:
     return {"times": times, **factors}
 
 
-def table(rounds: list[Row]) -> Row:
-    """Spreads over the rounds of what every one of them has."""
+def sought(side: Row) -> float:
+    """Seconds to the first hit; of the whole search, where there is none."""
+    return float(side["seconds_to_hit"] or side["seconds"])
+
+
+def table(rounds: list[Row], to_hit: bool) -> Row:
+    """Spreads over the rounds of what every one of them has. `to_hit`: the searches were ended by
+    their first hit, so that nothing is told of all their trials."""
     result: Row = {}
     for name in rounds[0]["sides"]:
         for figure in FIGURES:
@@ -89,7 +98,11 @@ def table(rounds: list[Row]) -> Row:
             result[f"{name}, {figure}"] = shown and shown | {"rounds": len(known)}
     both = [one["sides"] for one in rounds]
     for ours, name in product(SWEEPS, [name for name in both[0] if name not in SWEEPS]):
-        for figure in ("seconds", "processor_seconds"):
+        spent = [sum(sought(one[side]) for one in both) for side in (name, ours)]
+        result[f"{name} over {ours}, seconds to the hit in the mean"] = spread(
+            [spent[0] / spent[1]]
+        )
+        for figure in () if to_hit else ("seconds", "processor_seconds"):
             ratios = [one[name][figure] / one[ours][figure] for one in both]
             result[f"{name} over {ours}, {figure} of all trials"] = spread(ratios)
     for ours in SWEEPS:

@@ -56,6 +56,8 @@ def with_optuna(case: Case, seed: int) -> Side:
         trained(model, x.cpu(), shape, case.epochs, rate, case.device != "cpu")
         elbo = elbo_of(model, assembly)
         done.append(Done(began, time.perf_counter() - clock, elbo, 1.0))
+        if case.ends(elbo):
+            study.stop()
         return elbo
 
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed))

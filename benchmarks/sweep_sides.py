@@ -1,13 +1,16 @@
 """Our two ways to look for the best setting: `vaestro sweep`, and every cell of a grid."""
 
 import csv
+import json
 import multiprocessing
 import os
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -20,6 +23,9 @@ from vaestro.experiments.recipe import Recipe
 from vaestro.experiments.watch import Quiet
 from vaestro.sweeps.search import grid_of
 from vaestro.sweeps.space import space_of
+
+LOOK_SECONDS = 1.0
+"""How often it is looked whether a sweep has found what ends it."""
 
 
 def swept(case: Case, seed: int, folder: Path) -> Side:
@@ -35,12 +41,27 @@ def swept(case: Case, seed: int, folder: Path) -> Side:
     command += [word for edit in case.edits for word in ("--set", edit)]
     environment = {**os.environ, "OMP_NUM_THREADS": str(case.threads)}
     began, clock, spent = time.time(), time.perf_counter(), _of_children()
-    subprocess.run(command, env=environment, check=True, capture_output=True)
+    process = subprocess.Popen(
+        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    while process.poll() is None and not any(map(case.ends, _elbos_in(root))):
+        time.sleep(LOOK_SECONDS)
+    process.send_signal(signal.SIGINT)  # nothing, where it has ended
+    told = process.communicate()[1]
+    assert case.until is not None or process.returncode == 0, told
     seconds, spent = time.perf_counter() - clock, _of_children() - spent
     rows = list(csv.DictReader((root / "trials.csv").read_text().splitlines()))
     steps = assembled(case).horizon.steps
     done = [_done(root, row, began, steps) for row in rows if row["run"]]
     return Side(sorted(done, key=lambda one: one.ended), seconds, spent)
+
+
+def _elbos_in(root: Path) -> Iterator[float | None]:
+    """Those of the trials of the sweep in `root` that were trained to their ends."""
+    for path in root.glob("trials/*/summary.json"):
+        summary = json.loads(path.read_text())
+        if summary["status"] == "finished":
+            yield _elbo_in(summary)
 
 
 def _of_children() -> float:

@@ -253,6 +253,23 @@ def test_halving_lets_the_best_of_each_rung_go_on(tmp_path: Path) -> None:
     assert went_on == set(sorted(range(9), key=lambda n: mse[n])[:3])
 
 
+def test_an_earlier_sweep_with_rungs_is_told_as_if_all_had_gone_on(tmp_path: Path) -> None:
+    """Where its rungs were of the figure that is wanted; else those alone that went to the end."""
+    vary = ["training.learning_rate=1e-5,1e-3,3e-3,8e-3"]
+    fields = {"search": "grid", "goal": {"figures": ["mse"]}, "halving": {"eta": 2}, "width": 4}
+    trials = swept(tmp_path / "s", definition(vary, small_recipe(), **fields), 4)
+    whole = [one for one in trials if one.state == "finished"]
+    assert len(whole) == 2
+    space = space_of(vary, None)
+    assert len(earlier_of(tmp_path / "s", space, Goal(figures=("elbo",)))) == 2
+    earlier = earlier_of(tmp_path / "s", space, Goal(figures=("mse",)))
+    gained = {one.params["training.learning_rate"]: one.values["mse"] for one in earlier}
+    for one in trials:
+        assert one.values is not None and one.values["mse"] is not None
+        here = gained[one.params["training.learning_rate"]]
+        assert (here != one.values["mse"]) == (one not in whole)
+
+
 def test_halving_one_by_one_compares_with_those_before(tmp_path: Path) -> None:
     recipe = small_recipe(training={"epochs": 3})
     fields = {"search": "grid", "goal": {"figures": ["elbo"]}, "halving": {"eta": 3}, "width": 1}

@@ -22,7 +22,7 @@ class History:
     """
 
     def __init__(self, path: Path | None, length: int = 0) -> None:
-        self._file = None if path is None else _cut(path, length)
+        self.path, self._file = path, None if path is None else _cut(path, length)
         self.length = length
 
     def append(self, record: Mapping[str, Any]) -> None:
@@ -66,6 +66,8 @@ def append_record(path: Path, record: Mapping[str, Any]) -> None:
         file.write(json.dumps(record) + "\n")
 
 
-def last_record(path: Path) -> dict[str, Any]:
-    """The newest record of a .jsonl file that has one."""
-    return dict(json.loads(path.read_text().splitlines()[-1]))
+def last_record(path: Path, **known: Any) -> dict[str, Any]:
+    """The newest record of a .jsonl file that has these fields so. Raises StopIteration when it
+    has none."""
+    records = map(json.loads, reversed(path.read_text().splitlines()))
+    return next(dict(one) for one in records if known.items() <= one.items())

@@ -5,6 +5,7 @@ from typing import Any
 
 from vaestro.foundation.config import Config
 from vaestro.foundation.errors import RecipeError
+from vaestro.sweeps.extrapolation import gone_on
 from vaestro.sweeps.folder import SweepFolder
 from vaestro.sweeps.goal import Goal
 from vaestro.sweeps.ledger.ledger import Ledger
@@ -30,7 +31,7 @@ def earlier_of(root: Path, space: Space, goal: Goal) -> list[Earlier]:
     place = folder.read_place()
     ledger = Ledger(place["storage"])
     try:
-        trials = ledger.trials(place["id"])
+        trials = _whole(folder, ledger, place["id"], goal)
     finally:
         ledger.close()
     told = [_told(trial, goal) for trial in trials if space.holds(trial.params)]
@@ -42,6 +43,15 @@ def earlier_of(root: Path, space: Space, goal: Goal) -> list[Earlier]:
             f"{', '.join(sorted(goal.wanted))}; give another sweep, or leave it out"
         )
     return fitting
+
+
+def _whole(folder: SweepFolder, ledger: Ledger, id: str, goal: Goal) -> list[Trial]:
+    """The sweep's trials; those that left at a rung as if they had gone on, where the rungs were of
+    the only figure of `goal`, and else left out."""
+    trials, halving = ledger.trials(id), folder.read_definition()["halving"]
+    if halving and goal.wanted == {*folder.read_definition()["goal"]["figures"]}:
+        trials = gone_on(trials, ledger.rungs(id), goal.figures[0])
+    return [trial for trial in trials if "rung" not in trial.facts]
 
 
 def _told(trial: Trial, goal: Goal) -> Earlier | None:

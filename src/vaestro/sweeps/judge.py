@@ -46,6 +46,7 @@ class RungJudge:
     def _cost(self, figures: Mapping[str, Any]) -> float:
         known = dict(figures)
         if self.figure == "elbo":
-            known["elbo"] = -(figures["data_term"] + figures["prior_term"])
+            terms = (figures["data_term"], figures["prior_term"])
+            known["elbo"] = None if None in terms else -sum(terms)
         value = known.get(self.figure)
         return math.nan if value is None else cost(self.figure, float(value))

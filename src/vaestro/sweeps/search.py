@@ -7,6 +7,7 @@ sampler asked to remember, so that whichever worker asks next knows what every o
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import optuna
@@ -33,9 +34,14 @@ from vaestro.foundation.randomness import Stream, derive_seed
 from vaestro.sweeps.axis import ChoiceAxis, RangeAxis
 from vaestro.sweeps.default import default_of
 from vaestro.sweeps.definition import Search
+from vaestro.sweeps.extrapolation import Reached, gone_on
 from vaestro.sweeps.goal import Goal
 from vaestro.sweeps.ledger.rows import Proposal, Trial
 from vaestro.sweeps.space import Params, Space
+
+EVEN = 16
+"""So many settings a search that learns takes from a Sobol sequence, before it has learned: they
+lie more evenly than at random, and at any number of them (Bergstra and Bengio 2012, section 5)."""
 
 TRIES = 200
 """So many settings are drawn for one that meets the limits."""
@@ -60,6 +66,7 @@ class Question(NamedTuple):
     remembered: Mapping[str, Any]
     earlier: Sequence[Trial] = ()
     default: bool = True
+    reached: Reached = MappingProxyType({})
 
     @property
     def asked(self) -> int:
@@ -74,6 +81,9 @@ def ask(question: Question, count: int) -> Asked:
     """
     if question.search == "grid":
         return _of_grid(question, count)
+    if question.search == "gp" and len(question.goal.figures) == 1:
+        known = gone_on(question.trials, question.reached, question.goal.figures[0])
+        question = question._replace(trials=known)  # TPE ranks those that left at a rung by itself
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that a sampler is experimental, and the like
@@ -173,7 +183,9 @@ def study_of(
 def sampler_of(question: Question) -> BaseSampler:
     """The sampler of the next question; its seed is that of the sweep at this question."""
     seed = derive_seed(question.seed, Stream.SWEEP, question.asked) % 2**32
-    match question.search:
+    told = question.asked + len(question.earlier)
+    even = question.search in ("tpe", "gp") and told < EVEN
+    match "sobol" if even else question.search:
         case "tpe":
             return TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True)
         case "gp":

@@ -113,6 +113,7 @@ class Worker:
             remembered=sweep.search,
             earlier=[one.as_trial() for one in self.definition.earlier],
             default=self.definition.default,
+            reached=self.ledger.rungs(self.id) if self.definition.halving else {},
         )
 
     def _run(self, lease: Lease) -> bool:

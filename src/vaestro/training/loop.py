@@ -117,15 +117,16 @@ class Loop:
         if self._checkpoint_due(state):
             self.save(state)
 
-    def stepped(self, state: TrainState, figures: dict[str, Any] | None = None) -> None:
-        """What comes after a step was taken: records and validations that are due. `figures`: those
-        of the validation, where they were computed already."""
+    def stepped(
+        self, state: TrainState, figures: dict[str, Any] | None = None
+    ) -> dict[str, Any] | None:
+        """What comes after a step was taken: records and validations that are due; the figures of
+        the validation, if there was one. `figures`: where they were computed already."""
         self.watcher.stepped(state.step)
         within = state.step % self.horizon.steps_per_epoch
         if within == 0 or (self.config.log_steps and state.step % self.config.log_steps == 0):
             self._record_training(state)
-        if self.validates(state):
-            self._validate(state, figures)
+        return self._validate(state, figures) if self.validates(state) else None
 
     def validates(self, state: TrainState) -> bool:
         """Whether the step just taken is one after which the run is validated."""
@@ -149,7 +150,7 @@ class Loop:
         if self.monitor:
             self._notice(state, self.monitor.trained(state, terms))
 
-    def _validate(self, state: TrainState, figures: dict[str, Any] | None = None) -> None:
+    def _validate(self, state: TrainState, figures: dict[str, Any] | None = None) -> dict[str, Any]:
         with evaluation_weights(state):
             self.task.module.eval()
             if figures is None:
@@ -164,6 +165,7 @@ class Loop:
             self.task.module.train()
         if self.monitor and self.monitor.good(state):
             self._checkpoint(self.folder / GOOD, state)
+        return figures
 
     def _judged(self, state: TrainState, figures: dict[str, Any]) -> None:
         """End the run where its judge says so."""

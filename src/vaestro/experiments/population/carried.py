@@ -54,7 +54,9 @@ def _train_stack(
         run = StackRun(folder, place, made, plan, display, family)
         choice = _choice(run, stack["choice"], folder.read()["width"])
         display.say(choice.reason)
-        if choice.width > 1 and not run.train(choice.width):
+        in_turn = choice.width == 1 and family.judge is not None
+        width = min(choice.most, len(numbers)) if in_turn else choice.width
+        if width > 1 and not run.train(width, in_turn):
             return False
     return all(_alone(folder, number, made[number], display, family) for number in stack["members"])
 

@@ -82,8 +82,9 @@ class StackRun:
         folder = RunFolder(Path(tempfile.mkdtemp(dir=elsewhere)))
         return self._built(number, folder, parts, parts.fresh_state(), held)
 
-    def train(self, width: int) -> bool:
-        """Train every member to its end, at most `width` at once; False when interrupted."""
+    def train(self, width: int, in_turn: bool = False) -> bool:
+        """Train every member to its end, at most `width` at once, `in_turn` or stacked; False when
+        interrupted."""
         entry = self.folder.read()["stacks"][self.place]
         self._joined = entry["joined"]
         loop = PopulationLoop(
@@ -93,6 +94,7 @@ class StackRun:
             saved=self._saved,
             checkpoint_seconds=self.made[self.numbers[0]].training.checkpoint_seconds,
             judge=self.family.judge,
+            in_turn=in_turn,
         )
         status = "interrupted"
         try:

@@ -154,6 +154,11 @@ class Ledger:
             lambda connection: results.reach(connection, lease, number, epoch, value)
         )
 
+    def rungs(self, id: str) -> dict[int, dict[int, float]]:
+        """What every trial of the sweep had at the rungs to which it came, by its number and by
+        epoch; NaN where it was not finite."""
+        return self._database.read(lambda connection: results.reached(connection, id))
+
     def finish_batch(self, lease: Lease) -> bool:
         """Close the batch; False when fenced, or when a trial of it has not ended."""
         return self._database.write(lambda connection: leases.finish(connection, lease))

@@ -63,6 +63,16 @@ def reach(
     return [math.nan if value is None else value for value in found]
 
 
+def reached(connection: Connection, sweep: str) -> dict[int, dict[int, float]]:
+    """What every trial of the sweep had at the rungs to which it came, by its number and by epoch;
+    NaN where it was not finite."""
+    found: dict[int, dict[int, float]] = {}
+    for row in connection.execute(select(rungs).where(rungs.c.sweep == sweep)):
+        value = math.nan if row.value is None else row.value
+        found.setdefault(row.trial, {})[row.epoch] = value
+    return found
+
+
 def _next_told(connection: Connection, sweep: str) -> int:
     """The place of the next result over the sweep; others wait until this transaction ends."""
     here = sweeps.c.id == sweep

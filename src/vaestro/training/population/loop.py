@@ -5,22 +5,26 @@ stack; what is resumed is that record, so every member goes on beside the neighb
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from vaestro.foundation.errors import DivergedError
+from vaestro.runs.history import last_record
+from vaestro.training.allocator import freed_memory_kept, give_back
 from vaestro.training.interruption import interruption
 from vaestro.training.loop import Status
-from vaestro.training.population.member import Member
+from vaestro.training.population.member import Member, epoch_of
 from vaestro.training.population.stack import Stack
 from vaestro.training.population.step import PopulationStepper, Refused
+from vaestro.training.population.turns import Line, TurnStepper
 from vaestro.training.watching import Judge
 
 
 @dataclass
 class PopulationLoop:
-    """The engine of one stack of at most `width` members.
+    """The engine of one stack of at most `width` members, or of as many that train one by one and
+    are compared at each validation (`in_turn`).
 
     `waiting` gives the next member that may join, built when it is asked for. `left` is told of
     each member that has ended, and how; `saved` of the members in the stack once all of them have
@@ -33,16 +37,20 @@ class PopulationLoop:
     saved: Callable[[list[Member]], None]
     checkpoint_seconds: float
     judge: Judge | None = None
+    in_turn: bool = False
     _saved_at: float = field(default=0.0, init=False)
+    _heard: dict[int, dict[str, Any]] = field(default_factory=dict, init=False)
 
     def run(self, members: list[Member]) -> Literal["finished", "interrupted"]:
         """Train `members`, who go on from where they are, and all that are waiting."""
         self._saved_at = time.monotonic()
-        with interruption() as asked:
+        give_back()
+        with interruption() as asked, freed_memory_kept():
             for member in members:
                 member.loop.begin(member.state)
             joining = self._next(self.width - len(members))
-            stack = Stack([*members, *joining])
+            stack = self._formed([*members, *joining])
+            self._heard = _waiting(stack) if isinstance(stack, Line) else {}
             if joining:
                 self._save(stack)
             while len(stack):
@@ -50,40 +58,46 @@ class PopulationLoop:
                     return "interrupted"
         return "finished"
 
-    def _steps(self, stack: Stack, asked: Callable[[], bool]) -> bool:
+    def _formed(self, members: list[Member]) -> Stack | Line:
+        return Line(members) if self.in_turn else Stack(members)
+
+    def _steps(self, stack: Stack | Line, asked: Callable[[], bool]) -> bool:
         """Steps until the membership changes; False when the run was interrupted."""
-        stepper = PopulationStepper(stack)
+        stepper = TurnStepper(stack) if isinstance(stack, Line) else PopulationStepper(stack)
         while True:
             if asked():
                 self._save(stack)
                 return False
-            refused = stepper.take()
+            took, refused = stepper.take()
             figures = stepper.validated()
-            for member in stack.members:
-                member.loop.stepped(member.state, figures.get(member.number))
-            self._judged(stack, figures)
+            for member in took:
+                found = member.loop.stepped(member.state, figures.get(member.number))
+                if found is not None:
+                    self._heard[member.number] = found
+            self._judged(stack, stepper)
             if self._changed(stack, refused):
                 return True
             if time.monotonic() - self._saved_at >= self.checkpoint_seconds:
                 self._save(stack)
 
-    def _judged(self, stack: Stack, figures: Mapping[int, dict[str, Any]]) -> None:
+    def _judged(self, stack: Stack | Line, stepper: PopulationStepper | TurnStepper) -> None:
         """End the members that the judge says go no further; those of one epoch are compared
-        together."""
+        together, once no other is on its way to it."""
         if self.judge is None:
             return
         epochs: dict[int, list[Member]] = {}
         for member in stack.members:
-            if member.number in figures:
-                epoch = member.state.step // member.loop.horizon.steps_per_epoch
-                epochs.setdefault(epoch, []).append(member)
+            if member.number in self._heard:
+                epochs.setdefault(epoch_of(member), []).append(member)
         for epoch, members in epochs.items():
-            validated = {member.number: figures[member.number] for member in members}
+            if stepper.awaits(epoch):
+                continue
+            validated = {member.number: self._heard.pop(member.number) for member in members}
             over = self.judge.leaving(epoch, validated)
             for member in members:
                 member.state.stopped |= member.number in over
 
-    def _changed(self, stack: Stack, refused: list[Refused]) -> bool:
+    def _changed(self, stack: Stack | Line, refused: list[Refused]) -> bool:
         """Let members leave that have ended, and others join; whether any did."""
         over = [m for m in stack.members if not m.loop.goes_on(m.state)]
         if not over and not refused:
@@ -111,8 +125,21 @@ class PopulationLoop:
                 self.left(member, member.loop.end(member.state))
         return joining
 
-    def _save(self, stack: Stack) -> None:
+    def _save(self, stack: Stack | Line) -> None:
         for member in stack.members:
             member.loop.save(member.state)
         self.saved(stack.members)
         self._saved_at = time.monotonic()
+
+
+def _waiting(line: Line) -> dict[int, dict[str, Any]]:
+    """The last validations of members that go on from one at which they wait for others, by their
+    numbers."""
+    behind = min(map(epoch_of, line.members), default=0)
+    return {
+        member.number: last_record(member.loop.history.path, split="validation")
+        for member in line.members
+        if epoch_of(member) > behind
+        and member.loop.validates(member.state)
+        and member.loop.history.path is not None
+    }

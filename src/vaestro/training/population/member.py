@@ -32,6 +32,11 @@ class Member:
     of_the_data: tuple[str, ...] = OF_THE_DATA
 
 
+def epoch_of(member: Member) -> int:
+    """How many epochs the member has behind it."""
+    return member.state.step // member.loop.horizon.steps_per_epoch
+
+
 class Place(NamedTuple):
     """Where a tensor of a member's state is: its value now, and how to put another there."""
 

@@ -37,8 +37,8 @@ class PopulationStepper:
         self._estimate = Estimate(stack)
         self._changing = _changing(stack)
 
-    def take(self) -> list[Refused]:
-        """Advance every member by one step on its next batch.
+    def take(self) -> tuple[list[Member], list[Refused]]:
+        """Advance every member by one step on its next batch; who took one, and who was refused.
 
         A member whose loss or gradient is not finite leaves the stack, its step untaken; the others
         go on as if it had not been there.
@@ -61,7 +61,11 @@ class PopulationStepper:
         if refused and len(stack):
             self._estimate = Estimate(stack, self._estimate.dropped)
             self._changing = _changing(stack)
-        return refused
+        return stack.members, refused
+
+    def awaits(self, epoch: int) -> bool:
+        """No: all that will be validated beside each other are so at one step."""
+        return False
 
     def validated(self) -> dict[int, dict[str, Any]]:
         """The validation figures of the members that are to be validated now, by their numbers;

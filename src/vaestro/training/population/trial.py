@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from vaestro.training.allocator import freed_memory_kept
 from vaestro.training.population.available import available_bytes
 from vaestro.training.population.member import Member
 from vaestro.training.population.stack import Stack
@@ -31,11 +32,13 @@ APART = 1e-3
 @dataclass(frozen=True)
 class Choice:
     """How many members are stacked; 1: they train one by one. `seconds` are those of a step of one
-    member, by the width of the stack it stands in; `reason` says why in one sentence."""
+    member, by the width of the stack it stands in; `reason` says why in one sentence. So many as
+    `most` can be held at once, stacked or not."""
 
     width: int
     reason: str
     seconds: dict[str, float] = field(default_factory=dict)
+    most: int = 1
 
     def as_json(self) -> dict[str, Any]:
         """The choice as plain values."""
@@ -66,6 +69,11 @@ def choose(build: Callable[[int], list[Member]], count: int) -> Choice:
     """The best width for `count` members, of which `build` makes as many as it is told, anew."""
     if count == 1:
         return Choice(1, "There is one member.")
+    with freed_memory_kept():  # as it is where they train
+        return _chosen(build, count)
+
+
+def _chosen(build: Callable[[int], list[Member]], count: int) -> Choice:
     first = build(1)[0]
     most = min(count, affordable(first))
     alone, terms = _alone(first)
@@ -75,7 +83,7 @@ def choose(build: Callable[[int], list[Member]], count: int) -> Choice:
         try:
             stacked = _stacked(members, terms)
         except UnlikeError as fault:
-            return Choice(1, f"They cannot be stacked: {fault}.", seconds)
+            return Choice(1, f"They cannot be stacked: {fault}.", seconds, most)
         seconds[str(width)] = stacked
         if stacked > 1.1 * min(seconds.values()):
             break
@@ -87,10 +95,11 @@ def _best(seconds: dict[str, float], most: int, count: int) -> Choice:
     rounded = {name: round(value, 7) for name, value in seconds.items()}
     if width == 1:
         limit = "" if most > 1 else " (memory holds no two)"
-        return Choice(1, f"One by one is fastest here{limit}.", rounded)
+        return Choice(1, f"One by one is fastest here{limit}.", rounded, most)
     times = seconds["1"] / seconds[str(width)]
     waves = "" if width >= count else f", the others follow as members leave ({count} in all)"
-    return Choice(width, f"{width} at once take a step {times:.1f} times as fast{waves}.", rounded)
+    reason = f"{width} at once take a step {times:.1f} times as fast{waves}."
+    return Choice(width, reason, rounded, most)
 
 
 def _widths(most: int) -> Iterator[int]:
@@ -122,7 +131,7 @@ def _stacked(members: list[Member], terms: Tensor) -> float:
         member.loop.task.module.train()
     stepper = PopulationStepper(Stack(members))
     try:
-        refused = stepper.take()
+        _, refused = stepper.take()
     except (RuntimeError, NotImplementedError, ValueError) as fault:
         raise UnlikeError(str(fault).splitlines()[0].rstrip(".")) from None
     if refused:
