@@ -7,17 +7,25 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+_open: list[threading.Event] = []
+"""The event of the interruption that is open in the main thread, if one is."""
+
 
 @contextmanager
 def interruption() -> Iterator[threading.Event]:
     """Yields an event that SIGINT or SIGTERM sets. A second Ctrl-C acts as usual.
 
-    Outside the main thread, where Python allows no handlers, the event is never set.
+    Inside of another interruption it is that one's event: what is asked of a run when it has just
+    ended is heard by whoever would begin the next. Outside the main thread, where Python allows no
+    handlers, the event is never set.
     """
-    asked = threading.Event()
     if threading.current_thread() is not threading.main_thread():
-        yield asked
+        yield threading.Event()
         return
+    if _open:
+        yield _open[0]
+        return
+    asked = threading.Event()
     numbers = (signal.SIGINT, signal.SIGTERM)
     before: dict[int, Any] = {number: signal.getsignal(number) for number in numbers}
 
@@ -27,8 +35,10 @@ def interruption() -> Iterator[threading.Event]:
 
     for number in before:
         signal.signal(number, ask)
+    _open.append(asked)
     try:
         yield asked
     finally:
+        _open.remove(asked)
         for number, handler in before.items():
             signal.signal(number, handler)

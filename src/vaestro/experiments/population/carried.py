@@ -9,6 +9,7 @@ from vaestro.experiments.population.folder import PopulationFolder
 from vaestro.experiments.population.shown import PopulationDisplay
 from vaestro.experiments.population.stacked import StackRun
 from vaestro.training import plan as planning
+from vaestro.training.interruption import interruption
 from vaestro.training.plan import Plan
 from vaestro.training.population.trial import Choice
 
@@ -26,13 +27,15 @@ def carry_out(
 ) -> dict[str, Any]:
     """Train every member that is not done to its end; returns what is printed. The population's
     record is there, and its folder locked."""
-    began, status = time.monotonic(), "finished"
+    began = time.monotonic()
     record = folder.read()
     display.opened(len(made), [len(stack["members"]) for stack in record["stacks"]])
-    for place, stack in enumerate(record["stacks"]):
-        if not _train_stack(folder, place, stack, made, display, family):
-            status = "interrupted"
-            break
+    with interruption() as asked:
+        whole = all(
+            _train_stack(folder, place, stack, made, display, family)
+            for place, stack in enumerate(record["stacks"])
+        )
+        status = "finished" if whole and not asked.is_set() else "interrupted"
     folder.write({**folder.read(), "status": status})
     return _summary(folder, status, time.monotonic() - began, family)
 

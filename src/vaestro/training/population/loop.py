@@ -72,7 +72,7 @@ class PopulationLoop:
             figures = stepper.validated()
             for member in took:
                 found = member.loop.stepped(member.state, figures.get(member.number))
-                if found is not None:
+                if found is not None and self.judge is not None:
                     self._heard[member.number] = found
             self._judged(stack, stepper)
             if self._changed(stack, refused):
