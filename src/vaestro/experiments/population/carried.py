@@ -59,6 +59,8 @@ def _train_stack(
         display.say(choice.reason)
         in_turn = choice.width == 1 and family.judge is not None
         width = min(choice.most, len(numbers)) if in_turn else choice.width
+        if in_turn and width > 1:
+            display.say(f"They take turns, {width} of them, to be compared at each validation.")
         if width > 1 and not run.train(width, in_turn):
             return False
     return all(_alone(folder, number, made[number], display, family) for number in stack["members"])
