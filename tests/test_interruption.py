@@ -2,6 +2,7 @@
 
 import signal
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,14 @@ def test_what_is_open_inside_another_hears_what_that_one_hears(number: signal.Si
     assert signal.getsignal(number) == before
     with interruption() as another:
         assert not another.is_set()
+
+
+@pytest.fixture(autouse=True)
+def usual() -> Iterator[None]:
+    """Ctrl-C as Python has it; a shell starts what runs in the background without it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def test_a_second_one_acts_as_usual() -> None:
