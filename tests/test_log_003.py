@@ -149,6 +149,12 @@ def test_claims_can_fail() -> None:
     found = dict(zip(names, (variance.Found(bad.error, -good.elbo), low, bad, good), strict=True))
     for claim in (variance._never_fitted, variance._both):
         assert claim(found).holds
+    lost = variance.Found(10 * low.error, low.elbo - 7)  # a fitted one that ran away
+    ran_away = {**found, names[2]: lost}
+    assert "loses 7 nats" in variance._as_good(ran_away).measured
+    assert variance._as_good(ran_away).holds and variance._both(ran_away).holds
+    no_gain = {**ran_away, names[3]: low}
+    assert not variance._both(no_gain).holds, "what gains nothing keeps nothing"
     none, some = epsilon.Ended(0, 5, ""), epsilon.Ended(3, 5, "")
     assert all(c.holds for c in epsilon._claims({"a": none, "b": some, "c": none}))
     assert not any(c.holds for c in epsilon._claims({"a": some, "b": some, "c": some}))
