@@ -1,5 +1,6 @@
 """Members that a judge compares: all of them together, whether they are stacked or take turns."""
 
+import json
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -138,3 +139,17 @@ def test_who_is_refused_leaves_the_others_where_they_are(tmp_path: Path, one_by_
     edits: list[Edits] = [*RATES[:2], ("training.learning_rate=1e30",), RATES[2]]
     judge = judged(tmp_path / "p", apply(small_recipe(), SHORT), edits)
     assert judge.numbers() == [(1, [0, 1, 3]), (2, [3]), (3, [3])]
+
+
+def test_who_waited_for_one_that_was_refused_is_compared_before_the_next_step(
+    tmp_path: Path, one_by_one: None
+) -> None:
+    """Two have come to the end of the first epoch when the third, on its way there, is refused."""
+    edits: list[Edits] = [*RATES[:2], ("training.learning_rate=1e30",)]
+    judge = judged(tmp_path / "p", apply(small_recipe(), SHORT), edits)
+    assert judge.numbers() == [(1, [0, 1]), (2, [1]), (3, [1])]
+    steps = [
+        json.loads(summary.read_text())["steps"]
+        for summary in sorted(tmp_path.rglob("summary.json"))
+    ]
+    assert steps[:2] == [20, 60]

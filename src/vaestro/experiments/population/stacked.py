@@ -2,7 +2,7 @@
 
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -98,7 +98,7 @@ class StackRun:
         )
         status = "interrupted"
         try:
-            status = loop.run(self._back(entry["active"]))
+            status = loop.run(self._back(entry["active"]), entry.get("compared", ()))
         finally:
             for number in tuple(self._open):
                 self._close(number)
@@ -153,9 +153,9 @@ class StackRun:
         held.callback(self.family.close, loop, parts)
         return Member(number, loop, parts.task, state, self.family.of_the_data)
 
-    def _saved(self, members: list[Member]) -> None:
+    def _saved(self, members: list[Member], compared: Collection[int]) -> None:
         active = {str(member.number): member.state.step for member in members}
-        self.note(joined=self._joined, active=active)
+        self.note(joined=self._joined, active=active, compared=sorted(compared))
 
     def _left(self, member: Member, how: Status | DivergedError) -> None:
         """Write what the end of a run leaves, unless it is to go on by itself."""

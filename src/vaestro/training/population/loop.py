@@ -5,7 +5,7 @@ stack; what is resumed is that record, so every member goes on beside the neighb
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -28,21 +28,25 @@ class PopulationLoop:
 
     `waiting` gives the next member that may join, built when it is asked for. `left` is told of
     each member that has ended, and how; `saved` of the members in the stack once all of them have
-    a checkpoint. `judge` may end members that were just validated.
+    a checkpoint, and of the numbers of those that wait to be compared. `judge` may end members
+    that were just validated.
     """
 
     width: int
     waiting: Iterator[Member]
     left: Callable[[Member, Status | DivergedError], None]
-    saved: Callable[[list[Member]], None]
+    saved: Callable[[list[Member], Collection[int]], None]
     checkpoint_seconds: float
     judge: Judge | None = None
     in_turn: bool = False
     _saved_at: float = field(default=0.0, init=False)
     _heard: dict[int, dict[str, Any]] = field(default_factory=dict, init=False)
 
-    def run(self, members: list[Member]) -> Literal["finished", "interrupted"]:
-        """Train `members`, who go on from where they are, and all that are waiting."""
+    def run(
+        self, members: list[Member], compared: Collection[int] = ()
+    ) -> Literal["finished", "interrupted"]:
+        """Train `members`, who go on from where they are, and all that are waiting. `compared`: the
+        numbers of those whose last validation is yet to be."""
         self._saved_at = time.monotonic()
         give_back()
         with interruption() as asked, freed_memory_kept():
@@ -50,7 +54,7 @@ class PopulationLoop:
                 member.loop.begin(member.state)
             joining = self._next(self.width - len(members))
             stack = self._formed([*members, *joining])
-            self._heard = _waiting(stack) if isinstance(stack, Line) else {}
+            self._heard = {m.number: _validated(m) for m in members if m.number in compared}
             if joining:
                 self._save(stack)
             while len(stack):
@@ -64,6 +68,9 @@ class PopulationLoop:
     def _steps(self, stack: Stack | Line, asked: Callable[[], bool]) -> bool:
         """Steps until the membership changes; False when the run was interrupted."""
         stepper = TurnStepper(stack) if isinstance(stack, Line) else PopulationStepper(stack)
+        self._judged(stack, stepper)  # those who waited for one that has left
+        if self._changed(stack, []):
+            return True
         while True:
             if asked():
                 self._save(stack)
@@ -128,18 +135,11 @@ class PopulationLoop:
     def _save(self, stack: Stack | Line) -> None:
         for member in stack.members:
             member.loop.save(member.state)
-        self.saved(stack.members)
+        self.saved(stack.members, self._heard.keys())
         self._saved_at = time.monotonic()
 
 
-def _waiting(line: Line) -> dict[int, dict[str, Any]]:
-    """The last validations of members that go on from one at which they wait for others, by their
-    numbers."""
-    behind = min(map(epoch_of, line.members), default=0)
-    return {
-        member.number: last_record(member.loop.history.path, split="validation")
-        for member in line.members
-        if epoch_of(member) > behind
-        and member.loop.validates(member.state)
-        and member.loop.history.path is not None
-    }
+def _validated(member: Member) -> dict[str, Any]:
+    """The figures of its last validation."""
+    assert member.loop.history.path is not None, "a member writes its own history"
+    return last_record(member.loop.history.path, split="validation")
