@@ -9,7 +9,8 @@ Between the settings of the grid the cost of a trial after so many epochs is int
 its logarithm). The searches are the real ones: our own questions, batches and rungs, Optuna's TPE
 as pythae's side of `sweep.py` has it. What takes time is told: `--ready` and `--trial` are the
 seconds of a sweep before its first run and of a trial beside its steps, `--epoch` those of an epoch
-of one of two workers; `--pythae` those of a whole run of pythae's, two at a time.
+of one of two workers; `--pythae-ready` those of pythae's side before its first run and `--pythae`
+those of a whole one, two at a time.
 """
 
 import argparse
@@ -40,7 +41,7 @@ from vaestro.sweeps.space import space_of
 
 GOAL = Goal(figures=("elbo",))
 AXES = [f"{name}=log({low},{high})" for name, (low, high) in SPACE.items()]
-WORKERS, TRIALS, POINTS = 2, 64, 8
+WORKERS, TRIALS, POINTS, ETA = 2, 64, 8, 3
 FLOOR = 60.0
 """Nats below which no cost lies: what is interpolated is the logarithm of what is above."""
 
@@ -51,6 +52,7 @@ class Pace(NamedTuple):
     ready: float
     trial: float
     epoch: float
+    pythae_ready: float
     pythae: float
 
 
@@ -101,10 +103,9 @@ class Sweep:
     def __init__(self, surface: Surface, pace: Pace, search: str, seed: int) -> None:
         base, space = read_recipe(RECIPE), space_of(AXES, None)
         self.surface, self.pace, self.limit = surface, pace, surface.limit()
-        halving = {"eta": 3}
         self.definition = Definition(
             recipe=base, space=space, goal=GOAL, search=search, seed=seed, growing=True,
-            default=False, halving=HalvingConfig(**halving), batch=TRIALS // 8,
+            default=False, halving=HalvingConfig(eta=ETA), batch=TRIALS // 8,
         )  # fmt: skip
         self.rungs = self.definition.halving.rungs(surface.epochs)
         self.trials: list[Trial] = []
@@ -155,7 +156,7 @@ class Sweep:
             for number, cost in costs.items():
                 self.reached.setdefault(number, {})[epoch] = cost
             arrived = [one[epoch] for one in self.reached.values() if epoch in one]
-            over = leaving(3, epoch, costs, arrived)
+            over = leaving(ETA, epoch, costs, arrived)
         for number in over:
             whole = epoch == self.surface.epochs
             facts = {} if whole else {"rung": epoch}
@@ -180,7 +181,7 @@ def with_optuna(surface: Surface, pace: Pace, seed: int) -> float | None:
         heapq.heappush(due, (now + pace.pythae, trial.number, trial))
 
     for _ in range(WORKERS):
-        begin(3.0)
+        begin(pace.pythae_ready)
     for _ in range(TRIALS):
         now, _, trial = heapq.heappop(due)
         cost = surface.cost(trial.params, surface.epochs)
@@ -208,6 +209,7 @@ def main() -> None:
     parser.add_argument("--ready", type=float, default=5.3)
     parser.add_argument("--trial", type=float, default=0.45)
     parser.add_argument("--epoch", type=float, default=0.45)
+    parser.add_argument("--pythae-ready", type=float, default=3.0)
     parser.add_argument("--pythae", type=float, default=20.0)
     parser.add_argument("--times", type=int, nargs="+", default=[1, 4])
     parser.add_argument("--out", type=Path)
@@ -216,8 +218,13 @@ def main() -> None:
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
     surface, result = Surface(options.grid), {}
     for times in options.times:
-        seconds = (times * options.epoch, times * options.pythae)
-        pace = Pace(options.ready, options.trial, *seconds)
+        pace = Pace(
+            ready=options.ready,
+            trial=options.trial,
+            epoch=times * options.epoch,
+            pythae_ready=options.pythae_ready,
+            pythae=times * options.pythae,
+        )
         rows = {"pythae": played(lambda seed, p=pace: with_optuna(surface, p, seed), options.seeds)}
         for search in ("tpe", "gp"):
             rows[search] = played(

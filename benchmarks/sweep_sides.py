@@ -41,19 +41,25 @@ def swept(case: Case, seed: int, folder: Path) -> Side:
     command += [word for edit in case.edits for word in ("--set", edit)]
     environment = {**os.environ, "OMP_NUM_THREADS": str(case.threads)}
     began, clock, spent = time.time(), time.perf_counter(), _of_children()
-    process = subprocess.Popen(
-        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    )
-    while process.poll() is None and not any(map(case.ends, _elbos_in(root))):
-        time.sleep(LOOK_SECONDS)
-    process.send_signal(signal.SIGINT)  # nothing, where it has ended
-    told = process.communicate()[1]
-    assert case.until is not None or process.returncode == 0, told
+    with tempfile.TemporaryFile("w+") as told:  # a pipe that nobody reads would fill
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=told)
+        if case.until is not None:
+            _stop_at_hit(process, case, root)
+        status = process.wait()
+        told.seek(0)
+        assert case.until is not None or status == 0, told.read()
     seconds, spent = time.perf_counter() - clock, _of_children() - spent
     rows = list(csv.DictReader((root / "trials.csv").read_text().splitlines()))
     steps = assembled(case).horizon.steps
     done = [_done(root, row, began, steps) for row in rows if row["run"]]
     return Side(sorted(done, key=lambda one: one.ended), seconds, spent)
+
+
+def _stop_at_hit(process: subprocess.Popen[bytes], case: Case, root: Path) -> None:
+    """Ask the sweep in `root` to stop once a trial has what ends it; at once, if it ends before."""
+    while process.poll() is None and not any(map(case.ends, _elbos_in(root))):
+        time.sleep(LOOK_SECONDS)
+    process.send_signal(signal.SIGINT)  # nothing, where it has ended
 
 
 def _elbos_in(root: Path) -> Iterator[float | None]:
