@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,9 @@ from vaestro.training.distribution.lost_rank import or_lost
 from vaestro.training.rows import row_slices
 
 T = TypeVar("T")
+
+PAUSE = 0.1
+"""Seconds in which gloo's threads let go of the tensors of the last exchange."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,12 @@ def found(environment: Mapping[str, str] = os.environ) -> Ranks:
 @contextmanager
 def joined(ranks: Ranks) -> Iterator[Ranks]:
     """The processes can reach each other inside: by gloo, and tensors on a GPU by nccl, of which
-    each process on a machine has the one with its own number."""
+    each process on a machine has the one with its own number.
+
+    Whoever keeps something of the group (FSDP's sharded tensors do, in caches of torch) keeps
+    gloo's threads alive. One of them may still have to let go of a tensor, for which it needs
+    Python; were Python torn down by then, the process would abort. So they get a moment.
+    """
     if ranks.count == 1:
         yield ranks
         return
@@ -96,6 +105,7 @@ def joined(ranks: Ranks) -> Iterator[Ranks]:
         yield ranks
     finally:
         distributed.destroy_process_group()
+        time.sleep(PAUSE)
 
 
 def _load_first() -> None:
