@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from vaestro.experiments.forecast_face import forecast
+from vaestro.experiments.forecasting.face import forecast
 from vaestro.experiments.recipe import Recipe, read_recipe
 from vaestro.experiments.train import start
 from vaestro.experiments.watch import Quiet

@@ -8,7 +8,7 @@ import numpy as np
 from answers_networks import CHANNELS
 from answers_runs import forecast_row, recipe_of, rounded, trained
 from vaestro.data.source import load_data
-from vaestro.experiments.forecast_face import forecast
+from vaestro.experiments.forecasting.face import forecast
 from vaestro.experiments.recipe import Recipe, apply
 
 PAIRS = ((1.0, 1.0), (0.1, 1.0), (0.01, 1.0), (1.0, 0.01), (1.0, 10.0))

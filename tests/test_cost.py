@@ -15,7 +15,7 @@ import torch
 from tests.conftest import Silent, small_recipe
 from vaestro.experiments import train as training
 from vaestro.experiments.assemble import Assembly, assemble
-from vaestro.experiments.forecast import cost_of as forecast_cost
+from vaestro.experiments.forecasting.forecast import cost_of as forecast_cost
 from vaestro.experiments.recipe import Recipe
 from vaestro.foundation.samples import Batch
 from vaestro.health.forecast.cost import Cost, duration, expected_cost, mebibytes

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from tests.test_doctor_runs import run_of
 from tests.test_forecast_score import NAMES, data, likelihood_of
-from vaestro.experiments.doctor import diagnose_run
-from vaestro.experiments.forecast import judged_recipe, look_at
+from vaestro.experiments.diagnosis.doctor import diagnose_run
+from vaestro.experiments.forecasting.forecast import judged_recipe, look_at
 from vaestro.experiments.run import load
 from vaestro.health.diagnosis.run_observation import RunObservation
 

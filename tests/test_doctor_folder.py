@@ -10,7 +10,7 @@ import torch
 
 from tests.test_adapters import STRANGE, autoencoder_kl, pythae_model
 from vaestro.cli.main import main
-from vaestro.experiments.doctor_foreign import diagnose_folder
+from vaestro.experiments.diagnosis.foreign import diagnose_folder
 from vaestro.foundation.errors import DataError
 from vaestro.health.adapters.folder import from_folder
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import Silent, small_recipe
 from vaestro.cli.main import main
-from vaestro.experiments.doctor import diagnose_run
+from vaestro.experiments.diagnosis.doctor import diagnose_run
 from vaestro.experiments.recipe import apply, read_recipe
 from vaestro.experiments.train import start
 from vaestro.foundation.errors import DivergedError, RunFolderError

@@ -12,7 +12,7 @@ from tests.conftest import Silent, small_recipe
 from vaestro.experiments import finish
 from vaestro.experiments import train as training
 from vaestro.experiments.assemble import assemble
-from vaestro.experiments.doctor import diagnose_run
+from vaestro.experiments.diagnosis.doctor import diagnose_run
 from vaestro.experiments.recipe import apply, read_recipe
 from vaestro.foundation.errors import RecipeError
 from vaestro.health.baselines import dropped_nats

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
 
-from vaestro.experiments.fit_prior import configs
+from vaestro.experiments.priors.fit import configs
 from vaestro.foundation.errors import CheckpointError, RecipeError, RunFolderError
 from vaestro.foundation.samples import NOTHING, Given
 from vaestro.generation.priors.aggregate import Aggregate

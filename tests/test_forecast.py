@@ -11,7 +11,7 @@ from sklearn.datasets import load_digits
 
 from tests.conftest import small_recipe
 from vaestro.cli.main import main
-from vaestro.experiments.forecast_face import forecast
+from vaestro.experiments.forecasting.face import forecast
 from vaestro.experiments.recipe import Recipe, apply, read_recipe
 from vaestro.foundation.errors import RecipeError
 from vaestro.health.forecast.forecast import Forecast

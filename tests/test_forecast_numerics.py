@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from tests.cases import networks  # noqa: F401 (registers the networks that the logs wrote)
 from tests.conftest import small_recipe
 from vaestro.experiments.assemble import Assembly, assemble
-from vaestro.experiments.forecast_numerics import numbers_of
+from vaestro.experiments.forecasting.numerics import numbers_of
 from vaestro.experiments.recipe import Recipe, apply
 from vaestro.health.finding import Finding
 from vaestro.models.build import NOBODY, Guests

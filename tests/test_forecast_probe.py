@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from tests.conftest import Silent, small_recipe
-from vaestro.experiments import probed
 from vaestro.experiments import train as training
 from vaestro.experiments.assemble import Assembly, assemble
-from vaestro.experiments.forecast import forecast_assembly
+from vaestro.experiments.forecasting import probed
+from vaestro.experiments.forecasting.forecast import forecast_assembly
 from vaestro.experiments.recipe import Recipe, apply
 from vaestro.foundation.errors import DivergedError
 from vaestro.health.forecast.calibration import BRIEF_SHARE, LEAST_PROBE, NEAR, UNSURE

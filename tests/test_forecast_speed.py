@@ -9,7 +9,7 @@ import pytest
 
 FORECAST = """
 import sys, time
-from vaestro.experiments.forecast_face import forecast
+from vaestro.experiments.forecasting.face import forecast
 told = forecast({recipe!r}, set={edits!r}, timed=True)
 assert told.cost is not None
 print("torch._dynamo" in sys.modules, time.process_time())

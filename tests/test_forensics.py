@@ -15,8 +15,8 @@ from vaestro.data.dataset import DataSet
 from vaestro.experiments import train as training
 from vaestro.experiments.assemble import Assembly
 from vaestro.experiments.circumstances import Circumstances
+from vaestro.experiments.diagnosis.replay import replay
 from vaestro.experiments.recipe import Recipe, apply, read_recipe
-from vaestro.experiments.replay import replay
 from vaestro.foundation.errors import CheckpointError, RunFolderError
 from vaestro.health.first_bad import SameNoise, watched_step
 from vaestro.health.forensics import Forensics, examine
@@ -99,12 +99,12 @@ def test_of_long_runs_the_checkpoint_before_is_enough(
     late = {"kind": "two-phase", "first": 1e-3, "second": 1e6, "switch": "5 epochs"}
     settings = {"learning_rate": late, "epochs": 6, "checkpoint_steps": 5}
     root = diverged(tmp_path / "run", small_recipe(model=GAUSSIAN, training=settings))
-    monkeypatch.setattr("vaestro.experiments.replay.KEPT", 1)
-    monkeypatch.setattr("vaestro.experiments.replay.MOST_REPLAYED", 6)
+    monkeypatch.setattr("vaestro.experiments.diagnosis.replay.KEPT", 1)
+    monkeypatch.setattr("vaestro.experiments.diagnosis.replay.MOST_REPLAYED", 6)
     seen = replay(root)
     assert seen.reproduced is True
     assert 2 <= len(seen.growth.steps) <= 7
-    monkeypatch.setattr("vaestro.experiments.replay.MOST_REPLAYED", 0)
+    monkeypatch.setattr("vaestro.experiments.diagnosis.replay.MOST_REPLAYED", 0)
     alone = replay(root)
     assert alone.reproduced is None
     assert alone.growth.steps == (seen.step,)

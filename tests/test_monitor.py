@@ -14,7 +14,7 @@ from vaestro.data.dataset import DataSet
 from vaestro.experiments import remedied
 from vaestro.experiments import train as training
 from vaestro.experiments.assemble import Assembly
-from vaestro.experiments.foreseen import NOTHING, foreseen
+from vaestro.experiments.forecasting.foreseen import NOTHING, foreseen
 from vaestro.experiments.recipe import Recipe, apply, read_recipe
 from vaestro.foundation.errors import RecipeError
 from vaestro.foundation.schedules import Horizon

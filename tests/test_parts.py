@@ -18,7 +18,7 @@ from tests.conftest import Silent, small_recipe
 from tests.test_resume import assert_same_run, train_killed, unchanged
 from vaestro.experiments import train as training
 from vaestro.experiments.circumstances import Circumstances
-from vaestro.experiments.doctor import diagnose_run
+from vaestro.experiments.diagnosis.doctor import diagnose_run
 from vaestro.experiments.recipe import Recipe, read_recipe
 from vaestro.foundation.errors import CheckpointError, DataError, RecipeError, RunFolderError
 from vaestro.models.build import Guests

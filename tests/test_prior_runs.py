@@ -12,7 +12,7 @@ from tests.conftest import Silent, small_recipe
 from vaestro.cli.main import main
 from vaestro.data.dataset import DataSet, checked
 from vaestro.experiments import train as training
-from vaestro.experiments.fit_prior import MOST_DIMENSIONS
+from vaestro.experiments.priors.fit import MOST_DIMENSIONS
 from vaestro.experiments.run import Run, load
 from vaestro.foundation.errors import RecipeError, RunFolderError
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from vaestro.estimator import VAE
     from vaestro.experiments.face import train
-    from vaestro.experiments.forecast_face import forecast
+    from vaestro.experiments.forecasting.face import forecast
     from vaestro.experiments.recipe import Recipe
     from vaestro.experiments.run import Run, load
     from vaestro.foundation.errors import UserError, VaestroError
@@ -23,7 +23,7 @@ _HOMES = {
     "UserError": "vaestro.foundation.errors",
     "VaestroError": "vaestro.foundation.errors",
     "diagnose": "vaestro.health.diagnosis.diagnose",
-    "forecast": "vaestro.experiments.forecast_face",
+    "forecast": "vaestro.experiments.forecasting.face",
     "load": "vaestro.experiments.run",
     "part": "vaestro.networks.registry",
     "train": "vaestro.experiments.face",

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.conftest import Silent
-from vaestro.experiments.doctor import diagnose_run
-from vaestro.experiments.forecast_face import forecast
+from vaestro.experiments.diagnosis.doctor import diagnose_run
+from vaestro.experiments.forecasting.face import forecast
 from vaestro.experiments.recipe import Recipe, apply
 from vaestro.experiments.train import start
 from vaestro.health.diagnosis.diagnosis import Diagnosis

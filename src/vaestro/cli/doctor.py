@@ -6,8 +6,8 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from vaestro.cli.output import Json, finish
-from vaestro.experiments.doctor import diagnose_run
-from vaestro.experiments.doctor_foreign import diagnose_folder
+from vaestro.experiments.diagnosis.doctor import diagnose_run
+from vaestro.experiments.diagnosis.foreign import diagnose_folder
 from vaestro.foundation.errors import DataError
 from vaestro.health.adapters.folder import is_foreign
 

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from vaestro.cli.forecast_page import page
 from vaestro.cli.output import Assignments, Json, finish
-from vaestro.experiments.forecast_face import forecast as forecast_of
+from vaestro.experiments.forecasting.face import forecast as forecast_of
 from vaestro.experiments.requested_recipe import chosen
 
 

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from vaestro.experiments.assemble import Assembly
 from vaestro.experiments.circumstances import PLAIN, Circumstances
-from vaestro.experiments.foreseen import foreseen
+from vaestro.experiments.forecasting.foreseen import foreseen
 from vaestro.experiments.remedies import chosen_of
 from vaestro.experiments.watch import Display, Keeper, Quiet, monitor_of
 from vaestro.foundation.errors import DivergedError

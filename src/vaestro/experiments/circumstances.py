@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from vaestro.data.dataset import DataSet
 from vaestro.experiments.assemble import Assembly, assemble
 from vaestro.experiments.change import BEGINNING, GOING_ON, Change, changed
-from vaestro.experiments.forecast import look_at
+from vaestro.experiments.forecasting.forecast import look_at
 from vaestro.experiments.material import Kept
 from vaestro.experiments.population.parts import SharedParts
 from vaestro.experiments.recipe import Recipe

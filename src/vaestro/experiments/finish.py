@@ -7,7 +7,7 @@ import torch
 
 from vaestro.experiments.assemble import Assembly
 from vaestro.experiments.attempt import Ended
-from vaestro.experiments.doctor import diagnose_trained
+from vaestro.experiments.diagnosis.doctor import diagnose_trained
 from vaestro.experiments.model_files import save_model
 from vaestro.experiments.pictures import write_pictures
 from vaestro.foundation.errors import one_line

@@ -18,9 +18,9 @@ from vaestro.evaluation.encode import Encoded, encode_split
 from vaestro.evaluation.evaluate import evaluate
 from vaestro.evaluation.references import References
 from vaestro.evaluation.settings import Settings
-from vaestro.experiments.fit_prior import configs, fit_priors
 from vaestro.experiments.material import EVALUATION_BATCH, Material, prepare
-from vaestro.experiments.prior_subject import Subject, latents_of
+from vaestro.experiments.priors.fit import configs, fit_priors
+from vaestro.experiments.priors.subject import Subject, latents_of
 from vaestro.experiments.recipe import Recipe
 from vaestro.experiments.references import references_of_samples, references_of_split
 from vaestro.experiments.requested_condition import asked, listener

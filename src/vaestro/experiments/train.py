@@ -15,7 +15,7 @@ from vaestro.experiments.change import require_same_changes
 from vaestro.experiments.circumstances import PLAIN, Circumstances
 from vaestro.experiments.distributed import held, require_together
 from vaestro.experiments.finish import finish
-from vaestro.experiments.forecast import forecast_assembly
+from vaestro.experiments.forecasting.forecast import forecast_assembly
 from vaestro.experiments.guests import located, unfilled
 from vaestro.experiments.recipe import (
     Recipe,

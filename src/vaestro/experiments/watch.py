@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import torch
 
 from vaestro.experiments.assemble import Assembly
-from vaestro.experiments.foreseen import NOTHING, Foreseen
+from vaestro.experiments.forecasting.foreseen import NOTHING, Foreseen
 from vaestro.experiments.remedies import chosen_of
 from vaestro.experiments.snapshots import write_snapshot
 from vaestro.foundation.samples import Batch

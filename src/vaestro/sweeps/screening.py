@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 
 from vaestro.experiments.assemble import Assembly
-from vaestro.experiments.forecast import judged_recipe, settled
+from vaestro.experiments.forecasting.forecast import judged_recipe, settled
 from vaestro.experiments.material import Material
 from vaestro.experiments.population.parts import SharedParts
 from vaestro.experiments.recipe import Recipe

@@ -3,7 +3,7 @@
 from typing import Any
 
 from vaestro.experiments.diffusion.parts import DiffusionParts
-from vaestro.experiments.prior_subject import Subject, keep_samples, measured
+from vaestro.experiments.priors.subject import Subject, keep_samples, measured
 from vaestro.generation.diffusion.monitor import NO_BETTER
 from vaestro.generation.priors.fitted import CONFIG, write_prior
 from vaestro.runs.folder import RunFolder

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vaestro.experiments.assemble import Assembly, assemble_on
-from vaestro.experiments.forecast import look_at
+from vaestro.experiments.forecasting.forecast import look_at
 from vaestro.experiments.material import Material, prepare
 from vaestro.experiments.population.alike import data_of, kind_of, look_of
 from vaestro.experiments.recipe import Recipe

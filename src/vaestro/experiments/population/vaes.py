@@ -11,7 +11,7 @@ from vaestro.experiments.assemble import Assembly
 from vaestro.experiments.attempt import close, diverged, ended, engine
 from vaestro.experiments.beginning import write_beginning
 from vaestro.experiments.change import BEGINNING, GOING_ON, changed, require_same_changes
-from vaestro.experiments.forecast import forecast_assembly, look_at
+from vaestro.experiments.forecasting.forecast import forecast_assembly, look_at
 from vaestro.experiments.guests import located
 from vaestro.experiments.population import alike
 from vaestro.experiments.population.family import End

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from statistics import mean
 from typing import Any, NamedTuple
 
-from vaestro.experiments.forecast_face import forecast
+from vaestro.experiments.forecasting.face import forecast
 from vaestro.studies.logs.bench import Bench
 from vaestro.studies.logs.chapter import Chapter, Claim, Table
 from vaestro.studies.logs.streamlines import epochs, lines, network, theirs

@@ -6,7 +6,7 @@ Letters: m mean and l log-variance of a latent dimension, e the spread of the no
 import math
 from typing import NamedTuple
 
-from vaestro.experiments.doctor import diagnose_run
+from vaestro.experiments.diagnosis.doctor import diagnose_run
 from vaestro.experiments.run import Run
 from vaestro.studies.logs.bench import Bench
 from vaestro.studies.logs.chapter import Chapter, Claim, Table

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from vaestro.experiments.forecast_face import forecast
+from vaestro.experiments.forecasting.face import forecast
 from vaestro.experiments.recipe import Recipe
 from vaestro.experiments.run import Run
 from vaestro.studies.logs.bench import Bench

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from vaestro.experiments.assemble import Assembly
-from vaestro.experiments.forecast import judged_recipe, look_at
-from vaestro.experiments.foreseen import foreseen
+from vaestro.experiments.forecasting.forecast import judged_recipe, look_at
+from vaestro.experiments.forecasting.foreseen import foreseen
 from vaestro.experiments.recipe import Recipe
 from vaestro.experiments.remedies import chosen_of, fitting
 from vaestro.health.diagnosis.checks import verdict_of

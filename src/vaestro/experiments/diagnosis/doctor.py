@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from vaestro.experiments import remedied
 from vaestro.experiments.assemble import Assembly, assemble
-from vaestro.experiments.doctor_advice import advised
+from vaestro.experiments.diagnosis.advice import advised
+from vaestro.experiments.diagnosis.replay import replay
 from vaestro.experiments.guests import copied, unfilled
-from vaestro.experiments.replay import replay
 from vaestro.experiments.trained import trained
 from vaestro.foundation.errors import UserError
 from vaestro.foundation.files import write_json

@@ -10,9 +10,9 @@ from pathlib import Path
 from torch import nn
 
 from vaestro.experiments.assemble import Assembly, assemble, weighted
-from vaestro.experiments.forecast_numerics import numbers_of
-from vaestro.experiments.forecast_samples import groups_of, halved
-from vaestro.experiments.probed import Probing, may_probe, probed
+from vaestro.experiments.forecasting.numerics import numbers_of
+from vaestro.experiments.forecasting.probed import Probing, may_probe, probed
+from vaestro.experiments.forecasting.samples import groups_of, halved
 from vaestro.experiments.recipe import Recipe
 from vaestro.experiments.remedies import edited
 from vaestro.experiments.snapshots import write_snapshot

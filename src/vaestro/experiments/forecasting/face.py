@@ -17,7 +17,7 @@ from vaestro.data.dataset import DataSet
 from vaestro.data.streamlines.streamlines import from_lines, is_ragged_lines
 from vaestro.experiments.assemble import Assembly, assemble
 from vaestro.experiments.default_recipe import recipe_for
-from vaestro.experiments.forecast import forecast_assembly
+from vaestro.experiments.forecasting.forecast import forecast_assembly
 from vaestro.experiments.recipe import Recipe, apply, read_recipe
 from vaestro.foundation.errors import RecipeError
 from vaestro.health.forecast.forecast import Forecast

@@ -5,7 +5,7 @@ from typing import Literal
 import torch
 
 from vaestro.experiments.assemble import Assembly
-from vaestro.experiments.forecast_samples import halved
+from vaestro.experiments.forecasting.samples import halved
 from vaestro.foundation.errors import DivergedError
 from vaestro.health.forecast.calibration import BRIEF_SHARE, LEAST_PROBE, PROBE_SHARE
 from vaestro.health.forecast.escape import Growth, growth, probe_steps

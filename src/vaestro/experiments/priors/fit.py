@@ -7,8 +7,8 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from vaestro.experiments.prior_subject import Subject, keep_samples, measured
-from vaestro.experiments.second_stage import fit_second_stage
+from vaestro.experiments.priors.second_stage import fit_second_stage
+from vaestro.experiments.priors.subject import Subject, keep_samples, measured
 from vaestro.experiments.watch import Display
 from vaestro.foundation.edits import edited
 from vaestro.foundation.errors import RecipeError, nearest

@@ -1,0 +1,1 @@
+"""Priors fitted to the codes of a trained run."""
