@@ -52,3 +52,4 @@ def test_a_cost_that_is_not_finite_leaves() -> None:
     assert leaving(3, 1, {0: nan}, [nan]).keys() == {0}
     assert leaving(3, 1, {0: 1.0, 1: nan}, [1.0, nan]).keys() == {1}
     assert promoted(2, []) == -math.inf
+    assert promoted(2, [1.0, nan, nan, nan]) == 1.0

@@ -269,6 +269,20 @@ def test_the_choice_is_measured_said_and_kept(tmp_path: Path) -> None:
     assert kept["stacks"][0]["choice"] == choice and kept["status"] == "finished"
 
 
+@pytest.mark.parametrize("rates", [(1e30, 1e-3, 3e-3), (1e-3, 1e30, 3e-3), (1e30, 1e30)])
+def test_who_diverges_at_once_does_not_stop_what_is_measured(
+    tmp_path: Path, rates: tuple[float, ...]
+) -> None:
+    recipe = apply(small_recipe(), ["training.epochs=1", "training.monitor=off"])
+    edits: list[Edits] = [(f"training.learning_rate={rate}",) for rate in rates]
+    summary = trained(recipe, edits, tmp_path / "p", None)
+    wanted = ["diverged" if rate == 1e30 else "finished" for rate in rates]
+    assert [one["status"] for one in summary["members"]] == wanted
+    [stack] = summary["stacks"]
+    measured = stack["choice"]["seconds"]
+    assert bool(measured) == (len(rates) == 3), "those who go on are measured"
+
+
 def test_what_cannot_be_stacked_trains_one_by_one(tmp_path: Path) -> None:
     """Channels-last models are not stacked, and the reason is said."""
     changes = {

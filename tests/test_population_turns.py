@@ -73,6 +73,11 @@ def test_who_trains_one_by_one_is_compared_with_all_others(
     assert epochs == [1, 1, 3, 1]
 
 
+def test_members_that_cannot_be_stacked_take_turns(tmp_path: Path) -> None:
+    judge = judged(tmp_path / "p", apply(small_recipe(), [*SHORT, "training.accumulate=2"]))
+    assert judge.numbers() == [(1, [0, 1, 2, 3]), (2, [2]), (3, [2])]
+
+
 def test_in_turn_a_member_is_bit_for_bit_the_run_that_it_is_alone(
     tmp_path: Path, one_by_one: None
 ) -> None:

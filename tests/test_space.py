@@ -101,6 +101,7 @@ def test_a_branch_is_in_the_settings_that_choose_it(tmp_path: Path) -> None:
         (["objective.bta=1,2"], "the space reaches objective.bta=1.* did you mean beta"),
         (["objective.beta=1,-2"], "the space reaches objective.beta=-2, which is not legal"),
         (["model.latent=log(0.5,8)"], "the space reaches model.latent=0.5"),
+        (["model.latent=range(2,8)"], "reaches model.latent=5.7082, .*whole numbers: int, logint"),
         (["training.log_steps=5,10"], "changes no figure of a run"),
         (["objective.beta=1,1.0"], "makes the same recipe"),
         (["objective.beta=1,2", "objective.beta=4,8"], "varied twice"),
@@ -112,6 +113,17 @@ def test_a_space_that_does_not_fit_is_refused_in_one_line(vary: list[str], said:
     with pytest.raises(RecipeError, match=said) as fault:
         space_of(vary, None).require_fitting(base())
     assert "\n" not in str(fault.value)
+
+
+def test_a_whole_number_alone_is_of_an_axis_of_whole_numbers() -> None:
+    whole, any = axis_of("model.latent", "int(2,8)"), axis_of("objective.beta", "range(2,8)")
+    assert whole.holds(4) and whole.holds(4.0) and not whole.holds(4.5) and not whole.holds(9)
+    assert any.holds(4.5)
+
+
+def test_choices_written_out_are_a_list() -> None:
+    with pytest.raises(RecipeError, match="values are 3; legal: a list"):
+        axis_of("objective.beta", {"values": 3})
 
 
 def test_a_branch_of_no_value_is_refused() -> None:

@@ -229,8 +229,9 @@ def test_an_earlier_sweep_is_told_to_the_search(tmp_path: Path) -> None:
     narrow = space_of(["objective.beta=log(1.001,1.01)"], None)
     with pytest.raises(RecipeError, match="none of its 4 trials has exactly the fields"):
         earlier_of(tmp_path / "first", narrow, Goal())
-    with pytest.raises(RecipeError, match="learns nothing from --warm-start"):
-        definition(vary, search="sobol", earlier=plain).require_sound()
+    for search in ("sobol", "nsga2"):
+        with pytest.raises(RecipeError, match="learns nothing from --warm-start; give tpe or gp"):
+            definition(vary, search=search, earlier=plain).require_sound()
 
 
 def test_halving_lets_the_best_of_each_rung_go_on(tmp_path: Path) -> None:
@@ -277,6 +278,50 @@ def test_halving_one_by_one_compares_with_those_before(tmp_path: Path) -> None:
     trials = swept(tmp_path / "s", definition(vary, recipe, **fields), 3)
     assert [trial.facts.get("rung") for trial in trials] == [None, 1, 1]
     assert "not among the best after 1 epochs" in str(trials[1].reason)
+
+
+def test_who_stops_early_at_a_rung_is_no_loser_of_it(tmp_path: Path) -> None:
+    """Every trial stops by itself after two epochs, and the better one was not beaten."""
+    stopping = {"patience": 1, "margin": 1e6}
+    recipe = small_recipe(training={"epochs": 4, "early_stopping": stopping})
+    fields = {"search": "grid", "goal": {"figures": ["mse"]}, "halving": {"eta": 2}, "width": 2}
+    vary = ["training.learning_rate=1e-5,3e-3"]
+    worse, better = swept(tmp_path / "s", definition(vary, recipe, **fields), 2)
+    assert (worse.state, worse.facts.get("rung")) == ("pruned", 1)
+    assert (better.state, better.facts.get("rung")) == ("finished", None)
+    assert history(tmp_path / "s", better.number)[-1]["epoch"] == 2
+
+
+def test_a_ledger_that_has_gone_is_not_begun_anew(tmp_path: Path) -> None:
+    made, root = definition(["objective.beta=1,2"], search="grid"), tmp_path / "s"
+    swept(root, made, 2)
+    found = sorted(path.name for path in root.iterdir())
+    (root / "ledger.sqlite").unlink()
+    with pytest.raises(RunFolderError, match=r"the ledger of .* is not at"):
+        carried_out(made, None, root, Wanted(), Watching())
+    with pytest.raises(RunFolderError, match=r"the ledger of .* is not at"):
+        earlier_of(root, made.space, Goal())
+    with pytest.raises(RunFolderError, match=r"the ledger of .* is not at"):
+        workers.work_in(SweepFolder(root), 60.0, None)
+    left = {path.name for path in root.iterdir()} - {".lock"}
+    assert left == {*found} - {"ledger.sqlite"} - {".lock"}
+
+
+def test_halving_needs_rungs_at_which_trials_are_validated() -> None:
+    def required(epochs: int, often: int) -> None:
+        recipe = small_recipe(training={"epochs": epochs, "validate_epochs": often})
+        fields = {"halving": {"eta": 3}, "goal": {"figures": ["mse"]}}
+        definition(["objective.beta=1,2"], recipe, **fields).require_sound()
+
+    required(9, 3)
+    with pytest.raises(RecipeError, match=r"nobody in training\.epochs=2; give 3 epochs or more"):
+        required(2, 1)
+    with pytest.raises(RecipeError, match=r"after 1, 3 epochs, and .* after none of these"):
+        required(9, 2)
+    with pytest.raises(RecipeError, match=r"training\.validate_epochs is varied"):
+        goal = {"figures": ["mse"]}
+        vary = ["training.validate_epochs=1,2"]
+        definition(vary, halving={"eta": 3}, goal=goal).require_sound()
 
 
 def test_halving_needs_one_figure_of_training(tmp_path: Path) -> None:

@@ -69,7 +69,12 @@ class TestImportance:
     def test_too_few_trials(self) -> None:
         trials = [*answered(LEAST - 1), told(90, {"objective.beta": 3.0, "model.latent": 3}, None)]
         [one] = importances(definition_of(VARY), trials)
-        assert not one.shares and f"{LEAST - 1} trials have figures, too few" in one.note
+        assert not one.shares and f"{LEAST - 1} trials have figures of their ends" in one.note
+
+    def test_figures_at_a_rung_are_no_ends(self) -> None:
+        trials = [one._replace(facts={"rung": 1}, state="pruned") for one in answered(30)]
+        [one] = importances(definition_of(VARY), trials)
+        assert not one.shares and "0 trials have figures of their ends" in one.note
 
     def test_a_field_of_some_settings_is_left_out(self) -> None:
         inner = {"model.prior.components": "2,4"}

@@ -7,6 +7,7 @@ import pytest
 from tests.conftest import small_recipe
 from vaestro.cli.sweep_options import Options
 from vaestro.experiments.recipe import Recipe, apply
+from vaestro.foundation.errors import RecipeError
 from vaestro.sweeps.default import default_of
 from vaestro.sweeps.definition import Definition, watched
 from vaestro.sweeps.goal import Goal
@@ -49,6 +50,17 @@ def test_the_recipe_itself_is_the_first_trial_where_the_space_holds_it() -> None
 )
 def test_a_space_without_the_recipe_has_no_default(vary: list[str], limits: list[str]) -> None:
     assert default_of(recipe(), space_of(vary, None, limits)) is None
+
+
+def test_fields_that_are_not_legal_together_are_drawn_again() -> None:
+    vary = ["training.batch_size=2,64", "training.accumulate=1,4"]
+    proposals = ask(question(space_of(vary, None), default=False), 24).proposals
+    params = [one.params for one in proposals]
+    assert {"training.batch_size": "64", "training.accumulate": "4"} in params
+    assert {"training.batch_size": "2", "training.accumulate": "4"} not in params
+    never = space_of(["training.batch_size=2,3", "training.accumulate=4,5"], None)
+    with pytest.raises(RecipeError, match="no setting of the space was found that is legal: "):
+        ask(question(never, default=False), 1)
 
 
 def test_a_default_within_a_branch() -> None:

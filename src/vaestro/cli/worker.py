@@ -10,6 +10,7 @@ from vaestro.cli.output import Json, finish
 from vaestro.foundation.errors import RunFolderError
 from vaestro.sweeps.folder import SweepFolder
 from vaestro.sweeps.ledger.ledger import Ledger
+from vaestro.sweeps.stored_ledger import require_ledger
 from vaestro.sweeps.worker import LEASE_SECONDS, Worker
 
 
@@ -58,6 +59,7 @@ def _found(place: str, sweep: str | None, root: Path | None) -> tuple[str, str |
         raise RunFolderError(f"{place} is one sweep's folder; leave --sweep out")
     folder = SweepFolder(Path(place))
     found = folder.read_place()
+    require_ledger(found["storage"], folder.root)
     return found["storage"], found["id"], root or folder.root
 
 

@@ -5,12 +5,11 @@ read as far as it came. Letters: N samples, S shown samples, D dimensions walked
 K latents; * the axes of one sample.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from vaestro.foundation.errors import RecipeError
 from vaestro.foundation.yaml_text import read_yaml
@@ -156,9 +155,13 @@ def read_facts(folder: Path, history: Callable[[Path], tuple[Record, ...]] = rea
 
 def finite(value: Any) -> float | None:
     """`value` as a finite float, or None."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not np.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
-    return float(value)
+    try:
+        found = float(value)
+    except OverflowError:  # an int above all floats
+        return None
+    return found if math.isfinite(found) else None
 
 
 def mapping(value: Any) -> Record:

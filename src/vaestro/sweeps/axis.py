@@ -54,6 +54,15 @@ class RangeAxis(Config):
         """The ends of the range."""
         return (self._cast(self.low), self._cast(self.high))
 
+    @property
+    def tried(self) -> tuple[Any, ...]:
+        """Values that tell whether the field takes all: the ends, and of numbers without points one
+        that is not whole, which a field of whole numbers refuses."""
+        if self.integer or self.points is not None:
+            return self.extremes
+        golden = (math.sqrt(5) - 1) / 2
+        return (*self.extremes, self._cast(self.low + golden * (self.high - self.low)))
+
     def grid(self) -> tuple[Any, ...]:
         """The `points` values of a grid. Raises RecipeError where their number is not said."""
         if self.points is None:
@@ -69,7 +78,8 @@ class RangeAxis(Config):
     def holds(self, value: Any) -> bool:
         """Whether it is a value of this axis."""
         number = isinstance(value, int | float) and not isinstance(value, bool)
-        return number and self.low <= value <= self.high
+        whole = not self.integer or (number and value == round(value))
+        return number and whole and self.low <= value <= self.high
 
     def text(self, value: Any) -> str:
         """A value as an edit has it."""
@@ -107,6 +117,11 @@ class ChoiceAxis(Config):
     @property
     def extremes(self) -> tuple[str, ...]:
         """Every value: none stands between two others."""
+        return self.values
+
+    @property
+    def tried(self) -> tuple[str, ...]:
+        """Every value."""
         return self.values
 
     def grid(self) -> tuple[str, ...]:
@@ -152,6 +167,8 @@ def _mapped(field: str, values: dict[Any, Any]) -> RangeAxis | ChoiceAxis:
     """An axis written out; the axes of a branch are a mapping of fields to values."""
     if "values" not in values:
         return RangeAxis.parse({"kind": "range", "field": field, **values})
+    if not isinstance(values["values"], list):
+        raise RecipeError(f"{field}: values are {values['values']!r}; legal: a list of them")
     given = {"field": field, **values, "values": [as_text(value) for value in values["values"]]}
     branches = values.get("branches", {})
     if not isinstance(branches, dict) or not all(isinstance(b, dict) for b in branches.values()):

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from vaestro.experiments.finish import BRIEF
 from vaestro.experiments.population import population
 from vaestro.experiments.population.folder import PopulationFolder
 from vaestro.experiments.population.parts import SharedParts
@@ -150,11 +151,11 @@ class BatchRun:
         self._finish(trial, state, values, reason, facts)
 
     def _rung(self, run: RunFolder, summary: dict[str, Any]) -> int | None:
-        """The epoch after which a trial left that was not among the best; None if it did not."""
-        if self.judge is None or summary["status"] != "stopped_early":
+        """The epoch after which a trial left that was not among the best; None if it did not: one
+        that stopped early by itself may have done so at the epoch of a rung."""
+        if self.judge is None or not summary.get(BRIEF):
             return None
-        epoch = int(last_record(run.history)["epoch"])
-        return epoch if epoch in self.judge.rungs else None
+        return int(last_record(run.history)["epoch"])
 
     def _values(self, run: RunFolder, summary: dict[str, Any]) -> Values:
         """The figures of the validation split."""

@@ -79,15 +79,15 @@ class Definition(Config):
         self.space.require_fitting(self.recipe)
         require_comparable(self.goal, self.space.fields)
         if self.halving is not None:
-            self._require_halving()
-        if self.earlier and self.search in ("random", "sobol", "grid"):
+            self._require_halving(self.halving)
+        if self.earlier and self.search not in ("tpe", "gp"):
             raise RecipeError(
-                f"--search {self.search} learns nothing from --warm-start; give tpe, gp or nsga2"
+                f"--search {self.search} learns nothing from --warm-start; give tpe or gp"
             )
         if self.search == "gp" and any(getattr(a, "branches", None) for a in self.space.axes):
             raise RecipeError("--search gp knows no branches; give --search tpe, or no branches")
 
-    def _require_halving(self) -> None:
+    def _require_halving(self, halving: HalvingConfig) -> None:
         """Raise RecipeError unless trials can be compared at rungs."""
         known = len(self.goal.figures) == 1 and self.goal.figures[0] in FROM_TRAINING
         if not known:
@@ -95,10 +95,28 @@ class Definition(Config):
                 f"--halving compares trials by one figure that training gives, and --objective is "
                 f"{','.join(self.goal.figures)}; legal: one of {', '.join(FROM_TRAINING)}"
             )
-        if any(field.startswith("training.epochs") for field in self.space.fields):
+        for name in ("training.epochs", "training.validate_epochs"):
+            if any(field.startswith(name) for field in self.space.fields):
+                raise RecipeError(
+                    f"--halving compares trials after the same epochs, and {name} is varied; "
+                    "leave one of them out"
+                )
+        self._require_rungs(halving)
+
+    def _require_rungs(self, halving: HalvingConfig) -> None:
+        """Raise RecipeError unless trials are validated at a rung."""
+        epochs, often = self.recipe.training.epochs, self.recipe.training.validate_epochs
+        rungs = halving.rungs(epochs)
+        if not rungs:
             raise RecipeError(
-                "--halving compares trials of one length, and training.epochs is varied; "
-                "leave one of them out"
+                f"--halving {halving.eta} compares nobody in training.epochs={epochs}; give "
+                f"{halving.eta} epochs or more, or leave --halving out"
+            )
+        if all(rung % often for rung in rungs):
+            raise RecipeError(
+                f"--halving {halving.eta} compares trials after {', '.join(map(str, rungs))} "
+                f"epochs, and training.validate_epochs={often} validates after none of these; give "
+                "training.validate_epochs=1"
             )
 
     def grown_from(self, other: "Definition") -> bool:

@@ -11,6 +11,7 @@ from vaestro.sweeps.goal import Goal
 from vaestro.sweeps.ledger.ledger import Ledger
 from vaestro.sweeps.ledger.rows import Trial
 from vaestro.sweeps.space import Space
+from vaestro.sweeps.stored_ledger import stored_ledger
 
 
 class Earlier(Config):
@@ -28,12 +29,8 @@ def earlier_of(root: Path, space: Space, goal: Goal) -> list[Earlier]:
     """The trials of the sweep in `root` whose settings lie in `space` and have every figure of
     `goal`. Raises RecipeError in one line when there is none."""
     folder = SweepFolder(root)
-    place = folder.read_place()
-    ledger = Ledger(place["storage"])
-    try:
-        trials = _whole(folder, ledger, place["id"], goal)
-    finally:
-        ledger.close()
+    with stored_ledger(folder) as (ledger, id):
+        trials = _whole(folder, ledger, id, goal)
     told = [_told(trial, goal) for trial in trials if space.holds(trial.params)]
     fitting = [one for one in told if one is not None]
     if not fitting:

@@ -40,7 +40,7 @@ def promoted(eta: int, costs: Sequence[float]) -> float:
     known = sorted(cost for cost in costs if math.isfinite(cost))
     if not known:
         return -math.inf
-    return known[max(1, len(costs) // eta) - 1]
+    return known[min(len(known), max(1, len(costs) // eta)) - 1]
 
 
 def leaving(

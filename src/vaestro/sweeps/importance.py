@@ -36,7 +36,7 @@ def importances(definition: Definition, trials: Sequence[Trial]) -> list[Importa
     least = max(LEAST, LEAST_PER_FIELD * len(fields))
     if len(told) < least:
         note = (
-            f"{len(told)} trials have figures, too few to tell which field matters; "
+            f"{len(told)} trials have figures of their ends, too few to tell which field matters; "
             f"{least} are enough."
         )
         return [Importance(", ".join(figures), note=note)]
@@ -53,10 +53,10 @@ def load_forests() -> ModuleType:
 
 
 def _has_all(trial: Trial, figures: Sequence[str]) -> bool:
+    """Whether its figures are those of its end: of one that left at a rung they are not."""
     values = trial.values or {}
-    return trial.state in ("finished", "pruned") and all(
-        values.get(name) is not None for name in figures
-    )
+    ended = trial.state in ("finished", "pruned") and "rung" not in trial.facts
+    return ended and all(values.get(name) is not None for name in figures)
 
 
 def _estimated(

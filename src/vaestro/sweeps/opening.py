@@ -12,6 +12,7 @@ from vaestro.sweeps.folder import SweepFolder
 from vaestro.sweeps.ledger.ledger import Ledger
 from vaestro.sweeps.ledger.rows import Sweep
 from vaestro.sweeps.search import grid_of
+from vaestro.sweeps.stored_ledger import require_ledger
 
 
 def count_of(folder: SweepFolder, definition: Definition, trials: int | None) -> int:
@@ -53,6 +54,7 @@ def opened(
         place = folder.read_place()
         _require_storage(storage, place["storage"], folder.root)
         grown = _grown(folder, definition)
+        require_ledger(place["storage"], folder.root)
         ledger = Ledger(place["storage"], say=say)
         if grown:
             folder.write_definition(definition.plain())

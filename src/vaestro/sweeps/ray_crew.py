@@ -14,8 +14,8 @@ from typing import Any
 
 from vaestro.foundation.errors import RecipeError, StorageError, one_line
 from vaestro.sweeps.folder import SweepFolder
-from vaestro.sweeps.ledger.ledger import Ledger
 from vaestro.sweeps.released import release
+from vaestro.sweeps.stored_ledger import stored_ledger
 from vaestro.sweeps.worker import Worker
 
 FAILURES = 3
@@ -33,14 +33,8 @@ class RayWorker:
         """Work on the sweep in `root`, a path that every node sees, until no trial is left; as
         `owner`, also when Ray has placed the actor anew."""
         folder = SweepFolder(Path(root))
-        place = folder.read_place()
-        ledger = Ledger(place["storage"])
-        try:
-            return Worker(
-                ledger, place["id"], print, folder.root, lease_seconds, owner=owner
-            ).work()
-        finally:
-            ledger.close()
+        with stored_ledger(folder) as (ledger, id):
+            return Worker(ledger, id, print, folder.root, lease_seconds, owner=owner).work()
 
 
 class RayCrew:

@@ -119,21 +119,30 @@ def _of_grid(question: Question, count: int) -> Asked:
 
 
 def _next(question: Question, study: optuna.Study) -> Proposal:
-    """The next setting that meets the limits; those that do not are told to have failed."""
-    space = question.space
+    """The next setting that is legal and meets the limits; those that do not are told to have
+    failed."""
+    space, fault = question.space, None
     for _ in range(TRIES):
         trial = study.ask()
         params = dict(_drawn(trial, space.axes))
-        if space.meets(space.recipe(question.base, params)):
+        try:
+            fits = space.meets(space.recipe(question.base, params))
+        except RecipeError as found:  # fields that are legal each, but not together
+            fits, fault = False, found
+        if fits:
             asked = study.get_trials(deepcopy=False)[trial.number]
             return Proposal(params, space.edits(params), dict(asked.system_attrs))
         study.tell(trial, state=TrialState.FAIL)
-    raise _unmet(space)
+    raise _unmet(space) if fault is None else _illegal(fault)
 
 
 def _unmet(space: Space) -> RecipeError:
     limits = ", ".join(str(limit) for limit in space.limits)
     return RecipeError(f"no setting of the space was found that meets {limits}; widen one of them")
+
+
+def _illegal(fault: RecipeError) -> RecipeError:
+    return RecipeError(f"no setting of the space was found that is legal: {fault}")
 
 
 def _drawn(

@@ -191,18 +191,21 @@ def _require_axis(base: Recipe, path: Sequence[RangeAxis | ChoiceAxis]) -> None:
             f"{axis.field} changes no figure of a run, so there is nothing to find; vary another"
         )
     made = []
-    for value in axis.extremes:
+    for place, value in enumerate(axis.tried):
         edit = f"{axis.field}={axis.text(value)}"
         try:
             made.append(apply(base, [*held, edit]))
         except UserError as fault:
-            raise RecipeError(f"the space reaches {edit}, which is not legal: {fault}") from None
+            whole = "" if place < len(axis.extremes) else "; ranges of whole numbers: int, logint"
+            raise RecipeError(
+                f"the space reaches {edit}, which is not legal: {fault}{whole}"
+            ) from None
     _require_change(axis, made)
 
 
 def _require_change(axis: RangeAxis | ChoiceAxis, made: list[Recipe]) -> None:
     first, *others = (recipe.plain() for recipe in made)
-    for value, other in zip(axis.extremes[1:], others, strict=True):
+    for value, other in zip(axis.tried[1:], others, strict=True):
         if not differences(first, other):
             raise RecipeError(
                 f"{axis.field}={axis.text(value)} makes the same recipe as "

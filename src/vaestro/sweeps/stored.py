@@ -1,15 +1,12 @@
 """A sweep as its folder and its ledger have it, for those who only read it."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from vaestro.foundation.errors import RunFolderError
 from vaestro.sweeps.definition import Definition
 from vaestro.sweeps.folder import SweepFolder
-from vaestro.sweeps.ledger.ledger import Ledger
 from vaestro.sweeps.ledger.rows import Batch, Sweep, Trial
+from vaestro.sweeps.stored_ledger import stored_ledger
 
 
 class StoredSweep(NamedTuple):
@@ -35,25 +32,3 @@ def read_sweep(root: Path, patience: float = 60.0) -> StoredSweep:
     with stored_ledger(folder, patience) as (ledger, id):
         sweep, trials, batches = ledger.sweep(id), ledger.trials(id), ledger.batches(id)
     return StoredSweep(folder, definition, sweep, trials, batches)
-
-
-@contextmanager
-def stored_ledger(folder: SweepFolder, patience: float = 60.0) -> Iterator[tuple[Ledger, str]]:
-    """The ledger of the sweep in a folder, open, and the sweep's id in it. Raises as `read_sweep`
-    does."""
-    place = folder.read_place()
-    _require_file(place["storage"], folder.root)
-    ledger = Ledger(place["storage"], patience)
-    try:
-        yield ledger, place["id"]
-    finally:
-        ledger.close()
-
-
-def _require_file(storage: str, root: Path) -> None:
-    """A ledger that was opened would be made anew."""
-    path = storage.removeprefix("sqlite:///")
-    if path != storage and not Path(path).is_file():
-        raise RunFolderError(
-            f"the ledger of {root} is not at {path}; put it back as {root / 'ledger.sqlite'}"
-        )

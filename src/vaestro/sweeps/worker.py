@@ -20,6 +20,7 @@ from vaestro.sweeps.holder import Holder, LeaseLostError
 from vaestro.sweeps.ledger.ledger import Ledger
 from vaestro.sweeps.ledger.rows import Lease, Sweep
 from vaestro.sweeps.search import Question, ask
+from vaestro.sweeps.stored_ledger import require_ledger
 
 LEASE_SECONDS = 120.0
 """How long a lease holds without progress, when it is not said."""
@@ -148,6 +149,7 @@ def work_in(folder: SweepFolder, lease_seconds: float, parent: int | None) -> bo
     """Work on the sweep in `folder` as a process of `parent` until every trial is done, as
     `Worker.work` does."""
     place = folder.read_place()
+    require_ledger(place["storage"], folder.root)
     ledger = Ledger(place["storage"], say=_say)
     try:
         return Worker(ledger, place["id"], _say, folder.root, lease_seconds, parent).work()

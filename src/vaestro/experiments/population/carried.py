@@ -81,7 +81,8 @@ def _choice(run: StackRun, stored: dict[str, Any] | None, width: int | None) -> 
         return Choice(**stored)
     reason = run.family.not_stacked(run.made[run.numbers[0]])
     if reason is not None:
-        choice = Choice(1, f"One by one: {reason}.")
+        most = 1 if run.family.judge is None else run.most()  # to be compared, they take turns
+        choice = Choice(1, f"One by one: {reason}.", most=most)
     elif width is None:
         choice = run.choose()
     else:

@@ -2,8 +2,8 @@
 
 import tempfile
 import time
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +18,7 @@ from vaestro.training.loop import Status
 from vaestro.training.plan import Plan
 from vaestro.training.population.loop import PopulationLoop
 from vaestro.training.population.member import Member
-from vaestro.training.population.trial import Choice, choose
+from vaestro.training.population.trial import Choice, affordable, choose
 from vaestro.training.state import TrainState
 
 
@@ -66,15 +66,33 @@ class StackRun:
             self.family.keep_choice(first, count, known)
         return known
 
+    def most(self) -> int:
+        """How many members memory holds at once."""
+        with self._trial() as build:
+            return min(len(self.numbers), affordable(build(1)[0]))
+
     def _measured(self) -> Choice:
+        """Measured on the first member that does not diverge at once, and those after it."""
+        for first in range(len(self.numbers)):
+            try:
+                with self._trial(first) as build:
+                    return choose(build, len(self.numbers))
+            except DivergedError:
+                continue
+        return Choice(1, "One by one: every member diverges in its first steps.", most=self.most())
+
+    @contextmanager
+    def _trial(self, first: int = 0) -> Iterator[Callable[[int], list[Member]]]:
+        """What makes so many members anew, from the one at `first` on; they leave nothing."""
+        numbers = self.numbers[first:] + self.numbers[:first]
         with tempfile.TemporaryDirectory() as elsewhere, ExitStack() as held:
 
             def build(count: int) -> list[Member]:
                 held.close()  # those of the trial before, with their memory
-                some = self.numbers[:count]
+                some = numbers[:count]
                 return [self._thrown_away(number, Path(elsewhere), held) for number in some]
 
-            return choose(build, len(self.numbers))
+            yield build
 
     def _thrown_away(self, number: int, elsewhere: Path, held: ExitStack) -> Member:
         """A fresh member that leaves nothing behind."""

@@ -10,7 +10,7 @@ from vaestro.studio.studio import Studio
 from vaestro.studio.sweeps.ledgers import PATIENCE
 from vaestro.studio.sweeps.reading import Reading, read
 from vaestro.sweeps.definition import MOST
-from vaestro.sweeps.stored import stored_ledger
+from vaestro.sweeps.stored_ledger import stored_ledger
 
 WORKERS = 64
 

@@ -66,7 +66,10 @@ class Choice:
 
 
 def choose(build: Callable[[int], list[Member]], count: int) -> Choice:
-    """The best width for `count` members, of which `build` makes as many as it is told, anew."""
+    """The best width for `count` members, of which `build` makes as many as it is told, anew.
+
+    Raises DivergedError when the first of them does in the first steps that it takes alone.
+    """
     if count == 1:
         return Choice(1, "There is one member.")
     with freed_memory_kept():  # as it is where they train
@@ -129,17 +132,25 @@ def _stacked(members: list[Member], terms: Tensor) -> float:
     """Seconds of a step for one of the members. Raises UnlikeError."""
     for member in members:
         member.loop.task.module.train()
-    stepper = PopulationStepper(Stack(members))
-    try:
+    stack = Stack(members)
+    stepper = PopulationStepper(stack)
+
+    def take() -> None:
+        nonlocal stepper
         _, refused = stepper.take()
+        if refused:  # they have left, as they will where they train
+            if not len(stack):
+                raise UnlikeError("every member diverges in its first steps")
+            stepper = PopulationStepper(stack)
+
+    try:
+        take()
     except (RuntimeError, NotImplementedError, ValueError) as fault:
         raise UnlikeError(str(fault).splitlines()[0].rstrip(".")) from None
-    if refused:
-        raise UnlikeError(str(refused[0].fault))
     own = torch.stack([total.detach() for total in members[0].state.meter.sums[:3]])
     if not torch.allclose(own, terms, rtol=APART, atol=1e-6):
         raise UnlikeError("a member's first terms differ from those that it has alone")
-    return _timed(stepper.take, members[0].state) / len(members)
+    return _timed(take, members[0].state) / len(members)
 
 
 def _timed(step: Callable[[], object], state: Any) -> float:
