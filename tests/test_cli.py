@@ -213,6 +213,7 @@ MISTAKES = [
     (["train", "--resume"], "--run"),
     (["train", "--resume", "--run", "nowhere"], "nowhere"),
     (["train", "--set", "model.likelihood=poisson"], "poisson"),
+    (["train", "--set", "model.condition=covariates"], "model.condition.names is missing"),
     (["train", "--set", "training.device=cuda:9"], "cuda:9"),
     (["train", "--nonsense"], "nonsense"),
     (["train", "--run", "{run}/recipe.yaml/x"], "recipe.yaml is a file and can hold no run"),

@@ -154,6 +154,21 @@ def test_a_part_of_another_kind_takes_its_fields_one_by_one() -> None:
         )
 
 
+@pytest.mark.parametrize(
+    ("edit", "field"),
+    [
+        ("model.condition=covariates", "model.condition.names"),
+        ("model.condition.kind=covariates", "model.condition.names"),
+        ("model.prior=regression", "model.prior.covariate"),
+        ("transform=pca", "transform.components"),
+    ],
+)
+def test_a_kind_alone_is_told_which_of_its_fields_is_missing(edit: str, field: str) -> None:
+    with pytest.raises(RecipeError) as caught:
+        apply(read_recipe("digits"), [edit])
+    assert str(caught.value).startswith(f"{field} is missing; give it in the recipe or as --set ")
+
+
 TWO_LAYERS = {"kind": "layers", "layers": [{"dense": 9}, {"dense": 7}]}
 
 

@@ -24,10 +24,10 @@ def chosen(
     changes = edits(path, assignments)
     if isinstance(recipe, Recipe):
         return apply(recipe, changes) if changes else recipe
-    return read_recipe(_default(data) if recipe is None else recipe, changes)
+    return read_recipe(_default(data, changes) if recipe is None else recipe, changes)
 
 
-def _default(data: Path | DataSet | None) -> str:
+def _default(data: Path | DataSet | None, changes: Sequence[str]) -> str:
     if data is None:
         return "digits"
-    return recipe_for_path(data) if isinstance(data, Path) else recipe_for(data)
+    return recipe_for_path(data, changes) if isinstance(data, Path) else recipe_for(data)

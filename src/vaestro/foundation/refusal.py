@@ -71,6 +71,9 @@ def _path_names(values: Any, location: tuple[str | int, ...]) -> list[str]:
             continue  # the tag of a kind that was not said, since it is the usual one
         if isinstance(node, (list, tuple)) and isinstance(part, str):
             continue  # which of several types a list was tried as
+        if isinstance(node, str) and node == part:
+            node = tagged = {"kind": node}  # a kind that stood for the part: the fields come next
+            continue
         if not isinstance(node, (Mapping, list, tuple)):
             break  # a number or a word that stood for a whole part: the fault is its own
         names.append(str(part))
