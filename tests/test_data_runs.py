@@ -19,6 +19,7 @@ from vaestro.experiments.assemble import assemble
 from vaestro.experiments.face import train
 from vaestro.experiments.material import prepare
 from vaestro.experiments.recipe import apply, read_recipe
+from vaestro.experiments.requested_recipe import chosen
 from vaestro.experiments.run import load
 from vaestro.foundation.errors import DataError, RecipeError, UserError
 from vaestro.foundation.samples import Frame, SampleSpec
@@ -42,6 +43,36 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
 
 def sets(*assignments: str) -> list[str]:
     return [word for one in assignments for word in ("--set", one)]
+
+
+@pytest.mark.parametrize("command", ["train", "forecast"])
+def test_edits_of_the_data_tell_how_the_file_is_looked_at(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is advised for an ambiguous file does without a recipe's name."""
+    np.savez(tmp_path / "two.npz", x=RANDOM.random((50, 4)), y=RANDOM.random((50, 3, 8, 8)))
+    rows = [f"{a},{b},someone" for a, b in RANDOM.random((50, 2))]
+    (tmp_path / "text.csv").write_text("\n".join(["a,b,who", *rows]))
+    more = ["--run", str(tmp_path / "r"), *sets(*TINY)] if command == "train" else []
+    with pytest.raises(SystemExit):
+        main([command, "--data", str(tmp_path / "two.npz"), *more])
+    assert "say which with --set data.key=NAME" in capsys.readouterr().err
+    run(capsys, command, "--data", str(tmp_path / "two.npz"), *more, "--set", "data.key=x")
+    more = [str(tmp_path / "s") if word == str(tmp_path / "r") else word for word in more]
+    run(capsys, command, "--data", str(tmp_path / "text.csv"), *more, *sets("data.columns=[a,b]"))
+
+
+def test_the_recipe_fits_what_the_edits_choose(tmp_path: Path) -> None:
+    path = tmp_path / "two.npz"
+    np.savez(path, x=RANDOM.random((50, 4)), y=RANDOM.random((50, 3, 8, 8)))
+    assert chosen(None, path, ["data.key=x"]) == chosen("vectors", path, ["data.key=x"])
+    assert chosen(None, path, ["data.key=y"]) == chosen("images", path, ["data.key=y"])
+    for edit, says in {
+        "data.kye=x": "unknown field data.kye",
+        "data.key": "not of the form",
+    }.items():
+        with pytest.raises(RecipeError, match=says):
+            chosen(None, path, [edit])
 
 
 def test_a_path_alone_changes_the_source(tmp_path: Path) -> None:
@@ -188,6 +219,18 @@ def test_python_holds_lines_frames_and_covariates(tmp_path: Path) -> None:
         with pytest.raises(DataError, match="without data"):
             train(data=tmp_path / "x.npy", run=tmp_path / "no", **more)
     assert not (tmp_path / "no").exists()
+
+
+def test_lines_of_several_lengths_are_encoded_as_they_were_trained_on(tmp_path: Path) -> None:
+    edits = [*TINY, *SMALL_NETWORKS]
+    trained = train("streamlines", data=LINES, run=tmp_path / "r", set=edits, report=False)
+    known = trained.material.data.natural(slice(None))
+    assert trained.encode(x=LINES).mean.equal(trained.encode(x=known).mean)  # type: ignore[arg-type]
+    originals, copies = trained.reconstruct(x=LINES)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(originals, known)
+    assert copies.shape == known.shape
+    with pytest.raises(DataError, match=r"1 with one point.*so that each has its row"):
+        trained.encode(x=[*LINES, np.zeros((1, 3))])  # type: ignore[arg-type]
 
 
 def test_a_covariate_with_missing_values_is_refused() -> None:

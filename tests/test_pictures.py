@@ -134,10 +134,21 @@ def test_transparent_pictures_lie_on_white(tmp_path: Path) -> None:
     palette = Image.fromarray(np.eye(5, 7, dtype=np.uint8))
     palette.putpalette([0, 0, 0, 80, 80, 80])
     palette.save(tmp_path / "3.png", transparency=0)
-    values = load(tmp_path).values[:]
+    data = load(tmp_path)
+    values = data.values[:]
     assert (values[0] == 255).all()
     assert np.array_equal(values[1, 0], greys(4))
     assert np.array_equal(values[2, 0], np.where(np.eye(5, 7) == 1, 80, 255))
+    (note,) = data.notes
+    assert note.startswith(
+        "2 of 3 pictures are transparent in places, such as 1.png, and were laid"
+    )
+
+
+def test_pictures_without_a_transparent_place_are_no_news(tmp_path: Path) -> None:
+    save(tmp_path / "1.png", np.dstack([greys(4), np.full((5, 7), 255, np.uint8)]))
+    save(tmp_path / "2.png", greys(5))
+    assert load(tmp_path).notes == ()
 
 
 def test_sixteen_bits_are_kept(tmp_path: Path) -> None:

@@ -17,7 +17,12 @@ from vaestro.data.layout import framed_as
 from vaestro.data.recognise import guess_source
 from vaestro.data.source import Source, load_data
 from vaestro.data.storage import natural_of
-from vaestro.data.streamlines.streamlines import StreamlinesConfig, natural_lines
+from vaestro.data.streamlines.streamlines import (
+    StreamlinesConfig,
+    from_lines,
+    is_ragged_lines,
+    natural_lines,
+)
 from vaestro.foundation.errors import DataError
 from vaestro.foundation.samples import SampleSpec
 
@@ -43,11 +48,14 @@ def read_samples(path: Path, spec: SampleSpec, source: Source | None = None) -> 
 
 def natural_samples(name: str, values: Any, spec: SampleSpec, any_real: bool = False) -> np.ndarray:
     """Natural samples (N, *) of an array, tensor, DataFrame or list, float32: another layout of the
-    axes is put in order, and bytes are read as those of the training data were.
+    axes is put in order, bytes are read as those of the training data were, and streamlines of
+    several lengths are resampled.
 
     With `any_real`, fractions may lie outside the training data's kind of values: new rows through
     a scaler that was fitted on others do. Raises DataError for what `read_samples` does.
     """
+    if spec.domain == "streamline" and is_ragged_lines(values):
+        return _resampled(name, values, spec)
     x = framed_as(as_array(values, name), spec.shape)
     if any_real and x.dtype.kind == "f":
         spec = replace(spec, values="real")
@@ -55,6 +63,17 @@ def natural_samples(name: str, values: Any, spec: SampleSpec, any_real: bool = F
     require_samples(name, x, least=1)
     require_finite(name, x)
     return natural_of(name, x, spec)
+
+
+def _resampled(name: str, lines: Any, spec: SampleSpec) -> np.ndarray:
+    """Streamlines of several lengths as training has them. Raises DataError for unusable ones: rows
+    that were left out would leave the others at another place than their lines."""
+    data = from_lines(lines, points=spec.shape[-1], name=name)
+    if len(data.values) < len(lines):
+        raise DataError(f"{name}: {data.notes[0]}; take them out, so that each has its row")
+    x = data.natural(slice(None))
+    _require_shape(name, x, spec)
+    return x
 
 
 def _plain(path: Path, guessed: ArraysConfig | IdxConfig) -> np.ndarray:

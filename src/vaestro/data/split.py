@@ -17,10 +17,11 @@ from vaestro.foundation.randomness import Stream, generator
 
 
 class SplitConfig(Config):
-    """`test`: official, or a fraction of all samples; `validation`: official, or a fraction of the
-    others. With `whole_groups`, samples of one group (an object, a subject, a structure) stay
-    together where the data set knows groups; parts are then as near to the fractions as they allow.
-    `seed` is that of the shuffle.
+    """`test`: official, or a fraction of all samples; `validation`: official, or a fraction of what
+    the test part leaves: 0.2 after a test part of 0.5 is a tenth of all samples. With
+    `whole_groups`, samples of one group (an object, a subject, a structure) stay together where the
+    data set knows groups; parts are then as near to the fractions as they allow. `seed` is that of
+    the shuffle.
     """
 
     validation: Literal["official"] | Annotated[float, Field(gt=0, lt=1)] = 0.2

@@ -14,7 +14,7 @@ from pydantic import Field
 from vaestro.data.dataset import DataSet, checked
 from vaestro.data.folder_files import folder_files, folder_labels, left_out
 from vaestro.data.images.picture_files import PictureFiles, is_picture, picture_files
-from vaestro.data.images.pixels import Colour, pixels_of
+from vaestro.data.images.pixels import Colour, is_transparent, pixels_of
 from vaestro.data.storage import GREY
 from vaestro.foundation.config import Config
 from vaestro.foundation.errors import DataError, one_line
@@ -65,7 +65,11 @@ def load_pictures(config: PicturesConfig) -> DataSet:
         levels=levels,
         labels=labels,
         label_names=called,
-        notes=(*left_out(files.others, "pictures"), *_first_frames(files, pictures)),
+        notes=(
+            *left_out(files.others, "pictures"),
+            *_first_frames(files, pictures),
+            *_on_white(files, pictures),
+        ),
     )
 
 
@@ -82,10 +86,11 @@ def is_picture_file(path: Path) -> bool:
 
 class Picture(NamedTuple):
     """pixels: (H, W) or (H, W, 3), bytes, or 16-bit greys as float32 in [0, 1]; frames: how many
-    the file has, of which these are the first."""
+    the file has, of which these are the first; transparent: whether white shows through."""
 
     pixels: np.ndarray
     frames: int
+    transparent: bool
 
 
 def _first_frames(files: PictureFiles, pictures: list[Picture]) -> tuple[str, ...]:
@@ -97,6 +102,17 @@ def _first_frames(files: PictureFiles, pictures: list[Picture]) -> tuple[str, ..
     return (
         f"{len(several)} files hold several pictures, such as {name} with {frames}, and only the "
         "first of each was taken; give each a file of its own, or the stack as .npy",
+    )
+
+
+def _on_white(files: PictureFiles, pictures: list[Picture]) -> tuple[str, ...]:
+    """A note about pictures whose transparent places became white, or lighter."""
+    clear = [name for name, p in zip(files.names, pictures, strict=True) if p.transparent]
+    if not clear:
+        return ()
+    return (
+        f"{len(clear)} of {len(pictures)} pictures are transparent in places, such as {clear[0]}, "
+        "and were laid on white; lay them on another colour first if it is to be one",
     )
 
 
@@ -126,7 +142,8 @@ def _picture(files: PictureFiles, name: str, config: PicturesConfig) -> Picture:
     try:
         with Image.open(BytesIO(raw)) as file:
             frames = int(getattr(file, "n_frames", 1))
-            return Picture(pixels_of(file, config.size, config.colour), frames)
+            pixels = pixels_of(file, config.size, config.colour)
+            return Picture(pixels, frames, is_transparent(file))
     except UnidentifiedImageError:  # its message is the address of a buffer
         what = "it is no picture, whatever its ending says" if raw else "it is empty"
         raise DataError(

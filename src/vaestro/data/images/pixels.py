@@ -39,6 +39,13 @@ def pixels_of(file: "Image", size: tuple[int, int] | int | None, colour: Colour)
     return np.array(picture)
 
 
+def is_transparent(file: "Image") -> bool:
+    """Whether some of the picture lets through the white that `pixels_of` lays it on."""
+    if file.mode in SIXTEEN_BITS or not file.has_transparency_data:
+        return False
+    return bool(np.asarray(file.convert("RGBA").getchannel("A")).min() < 255)
+
+
 def _sixteen_bits(array: np.ndarray) -> np.ndarray:
     if array.min() < 0 or array.max() > 65535:
         raise ValueError("its greys have more than 16 bits; give it as .npy")
