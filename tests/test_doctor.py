@@ -459,6 +459,9 @@ def test_modules_are_found_behind_functions() -> None:
         ({"x": "text"}, "no array of numbers"),
         ({"module": 3}, "nn.Module"),
         ({"held_out": X[:, :1]}, "held_out has samples of shape"),
+        ({"history": ["a"]}, r"history is \['a'\]; give one training loss an epoch"),
+        ({"history": 3}, "history is 3; give one training loss an epoch"),
+        ({"loss": 5}, "loss is 5 and cannot be called; give a function"),
     ],
 )
 def test_mistakes_are_told_in_one_line(change: dict[str, Any], says: str) -> None:
@@ -469,6 +472,10 @@ def test_mistakes_are_told_in_one_line(change: dict[str, Any], says: str) -> Non
     assert "\n" not in str(caught.value)
     with pytest.raises(DataError, match="encode"):
         diagnose(lambda x: x, model.decode, X)
+    with pytest.raises(DataError, match="encode is 5 and cannot be called"):
+        diagnose(5, 5, X)  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="decode is None and cannot be called"):
+        diagnose(model.encode, None, X)  # type: ignore[arg-type]
 
 
 def test_a_diagnosis_prints_its_evidence_and_remedies() -> None:

@@ -1,6 +1,7 @@
 """The package's face: what is exported, and what Python users call."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -142,3 +143,39 @@ def test_one_edit_may_be_given_as_a_text(tmp_path: Path) -> None:
         vaestro.train("digits", set="objective.bata=3", run=tmp_path / "r")
     with pytest.raises(RecipeError, match=r"set=\[3\]: 3 is no text of the form field.path=value"):
         vaestro.train("digits", set=[3], run=tmp_path / "r")
+
+
+def test_no_edits_may_be_given_as_none() -> None:
+    assert vaestro.forecast(X[:60], set=None).live_dimensions is not None
+    with pytest.raises(RecipeError, match="no recipe 'nothing'"):
+        vaestro.train("nothing", set=None)
+    vae = vaestro.VAE(latent=2, epochs=1, width=8, settings=None).fit(X[:60])
+    assert vae.get_params()["settings"] is None
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"batch_size": "x"}, "training.batch_size is 'x'; legal: a valid integer"),
+        ({"batch_size": None}, "training.batch_size is None; legal: a valid integer"),
+        ({"settings": 5}, "settings=5: 5 is no text of the form field.path=value"),
+        ({"settings": [5]}, "settings=[5]: 5 is no text of the form field.path=value"),
+        ({"run": 5}, "5 is no path; give that of a run's folder"),
+    ],
+)
+def test_the_estimator_refuses_its_arguments_when_it_fits(given: dict[str, Any], says: str) -> None:
+    vae = vaestro.VAE(**given)
+    with pytest.raises(vaestro.UserError) as caught:
+        vae.fit(X[:60])
+    assert str(caught.value).startswith(says)
+
+
+def test_what_is_no_folder_is_refused_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(RunFolderError, match=r"^None is no path; give that of a run's folder"):
+        vaestro.load(None)  # type: ignore[arg-type]
+    for resume in (False, True):
+        with pytest.raises(RunFolderError, match=r"^5 is no path"):
+            vaestro.train("digits", run=5, set=SET, resume=resume)  # type: ignore[arg-type]
+    with pytest.raises(RunFolderError) as caught:
+        vaestro.load(np.zeros((30, 30)))  # type: ignore[arg-type]
+    assert "\n" not in str(caught.value)

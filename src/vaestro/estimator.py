@@ -4,7 +4,9 @@ Shape letters: N samples, D features, K latents.
 """
 
 import tempfile
+from collections.abc import Sequence
 from math import prod
+from numbers import Real
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,6 +18,7 @@ from vaestro.data.from_python import as_array
 from vaestro.experiments.face import train
 from vaestro.experiments.recipe import Recipe, apply
 from vaestro.experiments.run import Run
+from vaestro.foundation.edits import listed
 
 
 class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -36,7 +39,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # 
         batch_size: int = 64,
         learning_rate: float = 1e-3,
         seed: int = 0,
-        settings: tuple[str, ...] | str = (),
+        settings: Sequence[str] | None = (),
         run: str | None = None,
     ) -> None:
         self.latent = latent
@@ -103,10 +106,14 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # 
                 "objective": {"beta": self.beta},
                 "training": {
                     "epochs": self.epochs,
-                    "batch_size": min(self.batch_size, max(1, int(samples * 0.9) - 1)),
+                    "batch_size": self._batch_size(samples),
                     "learning_rate": self.learning_rate,
                 },
             }
         )
-        given = self.settings
-        return apply(base, (given,) if isinstance(given, str) else given)
+        return apply(base, listed(self.settings, "settings"))
+
+    def _batch_size(self, samples: int) -> Any:
+        """No more than the samples there are to train on; what is no number, the recipe refuses."""
+        most = max(1, int(samples * 0.9) - 1)
+        return min(self.batch_size, most) if isinstance(self.batch_size, Real) else self.batch_size

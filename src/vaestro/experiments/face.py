@@ -16,10 +16,11 @@ from vaestro.experiments.recipe import Recipe
 from vaestro.experiments.requested_recipe import chosen
 from vaestro.experiments.run import Run, load
 from vaestro.experiments.watch import Display, Quiet
-from vaestro.foundation.errors import DataError, DivergedError, RecipeError, RunFolderError
+from vaestro.foundation.edits import listed
+from vaestro.foundation.errors import DataError, DivergedError, RunFolderError
 from vaestro.models.build import Guests
 from vaestro.reports.page import write_report
-from vaestro.runs.folder import next_free
+from vaestro.runs.folder import as_folder, next_free
 
 
 def train(
@@ -29,7 +30,7 @@ def train(
     labels: Any = None,
     covariates: Any = None,
     run: str | Path | None = None,
-    set: Sequence[str] = (),
+    set: Sequence[str] | None = (),
     seed: int | None = None,
     display: Display | None = None,
     report: bool = True,
@@ -63,7 +64,7 @@ def train(
         given = _taken(data, labels, covariates)
     source = path if given is None else given
     asked = naming(chosen(recipe, source, _edits(set, seed)), guests)
-    root = Path(run) if run is not None else next_free(Path("runs"), asked.name)
+    root = as_folder(run) if run is not None else next_free(Path("runs"), asked.name)
     shown, circumstances = display or Quiet(), Circumstances(guests)
     return _done(training.start(asked, root, shown, given, circumstances), report, guests)
 
@@ -83,7 +84,9 @@ def _resumed(
     def wanted(stored: Recipe) -> Recipe:
         return naming(chosen(stored if recipe is None else recipe, None, edits), guests)
 
-    return _done(training.resume(Path(run), wanted, display, Circumstances(guests)), report, guests)
+    return _done(
+        training.resume(as_folder(run), wanted, display, Circumstances(guests)), report, guests
+    )
 
 
 def _done(summary: dict[str, Any], report: bool, guests: Guests) -> Run:
@@ -95,16 +98,9 @@ def _done(summary: dict[str, Any], report: bool, guests: Guests) -> Run:
     return load(summary["run"], guests.encoder, guests.decoder)
 
 
-def _edits(given: Sequence[str], seed: int | None) -> list[str]:
-    """The edits; one alone may be given as a text. Raises RecipeError for what is no text."""
-    listed = [given] if isinstance(given, str) else given
-    for one in listed:
-        if not isinstance(one, str):
-            raise RecipeError(
-                f"set={list(listed)!r}: {one!r} is no text of the form field.path=value, such as "
-                "'objective.beta=4'"
-            )
-    return [*listed, *([] if seed is None else [f"seed={seed}"])]
+def _edits(given: Sequence[str] | None, seed: int | None) -> list[str]:
+    """The edits, that of the seed last. Raises RecipeError for what is no text."""
+    return [*listed(given), *([] if seed is None else [f"seed={seed}"])]
 
 
 def _taken(data: Any, labels: Any, covariates: Any) -> DataSet:

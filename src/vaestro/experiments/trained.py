@@ -10,7 +10,7 @@ from vaestro.experiments.recipe import Recipe, located, read_recipe
 from vaestro.foundation.samples import SampleSpec
 from vaestro.models.build import Guests
 from vaestro.models.vae import VAE
-from vaestro.runs.folder import RunFolder
+from vaestro.runs.folder import RunFolder, as_folder
 from vaestro.training.plan import Plan, choose
 
 
@@ -34,7 +34,7 @@ def trained(
     `encoder`, `decoder`: for a run that was trained with modules given from Python, modules of the
     same shapes; they are filled with the trained weights and used.
     """
-    folder = RunFolder(Path(root))
+    folder = RunFolder(as_folder(root))
     folder.require_run()
     recipe = located(read_recipe(folder.recipe), folder.root)
     vae, spec = load_model(folder.model, Guests(encoder, decoder))

@@ -1,10 +1,26 @@
-"""Edits of plain configurations, `field.path=value`: applied, told apart in a text, and written."""
+"""Edits of plain configurations, `field.path=value`: taken, applied, told apart in a text,
+and written."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from vaestro.foundation.errors import RecipeError, nearest
+from vaestro.foundation.errors import RecipeError, nearest, one_line
 from vaestro.foundation.yaml_text import read_yaml
+
+
+def listed(given: Any, name: str = "set") -> list[str]:
+    """The edits that a Python user gives as the argument `name`: several texts, one alone, or None
+    for none. Raises RecipeError for what is no text."""
+    if given is None:
+        return []
+    texts = [given] if isinstance(given, str) or not isinstance(given, Iterable) else list(given)
+    for one in texts:
+        if not isinstance(one, str):
+            shown = one_line(f"{name}={given!r}: {one!r}")[:200]
+            raise RecipeError(
+                f"{shown} is no text of the form field.path=value, such as 'objective.beta=4'"
+            )
+    return texts
 
 
 def edited(values: Mapping[str, Any], assignments: tuple[str, ...]) -> dict[str, Any]:

@@ -1,9 +1,10 @@
 """The run folder: which file lies where, and when a folder may be used."""
 
+import os
 from pathlib import Path
 from typing import Any
 
-from vaestro.foundation.errors import RunFolderError
+from vaestro.foundation.errors import RunFolderError, one_line
 from vaestro.foundation.files import read_object, write_json
 
 
@@ -67,6 +68,16 @@ class RunFolder:
     def update_manifest(self, **facts: Any) -> None:
         """Add `facts` to the manifest."""
         write_json(self.manifest, {**self.read_manifest(), **facts})
+
+
+def as_folder(given: Any) -> Path:
+    """The path of a run's folder that a Python user gives. Raises RunFolderError for no path."""
+    if isinstance(given, (str, os.PathLike)):
+        return Path(given)
+    raise RunFolderError(
+        f"{one_line(repr(given))[:120]} is no path; give that of a run's folder, such as "
+        "'runs/digits-001'"
+    )
 
 
 def next_free(parent: Path, name: str) -> Path:

@@ -19,6 +19,7 @@ from vaestro.experiments.assemble import Assembly, assemble
 from vaestro.experiments.default_recipe import recipe_for
 from vaestro.experiments.forecasting.forecast import forecast_assembly
 from vaestro.experiments.recipe import Recipe, apply, read_recipe
+from vaestro.foundation.edits import listed
 from vaestro.foundation.errors import RecipeError
 from vaestro.health.forecast.forecast import Forecast
 from vaestro.training import plan as planning
@@ -35,7 +36,7 @@ def forecast(
     beta: Any = None,
     latent: int | None = None,
     reduction: str | None = None,
-    set: Sequence[str] = (),
+    set: Sequence[str] | None = (),
     probe: bool = False,
     timed: bool = False,
 ) -> Forecast:
@@ -131,9 +132,9 @@ def _changes(
     return [(field, value) for field, value in given if value is not None]
 
 
-def _changed(recipe: Recipe, changes: list[tuple[str, Any]], edits: Sequence[str]) -> Recipe:
+def _changed(recipe: Recipe, changes: list[tuple[str, Any]], edits: Sequence[str] | None) -> Recipe:
     assignments = [f"{field}={write_value(value)}" for field, value in changes]
-    every = [*assignments, *([edits] if isinstance(edits, str) else edits)]
+    every = [*assignments, *listed(edits)]
     return apply(recipe, every) if every else recipe
 
 

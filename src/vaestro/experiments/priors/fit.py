@@ -10,7 +10,7 @@ from typing import Any
 from vaestro.experiments.priors.second_stage import fit_second_stage
 from vaestro.experiments.priors.subject import Subject, keep_samples, measured
 from vaestro.experiments.watch import Display
-from vaestro.foundation.edits import edited
+from vaestro.foundation.edits import edited, listed
 from vaestro.foundation.errors import RecipeError, nearest
 from vaestro.foundation.files import read_json
 from vaestro.generation.priors.config import (
@@ -34,25 +34,25 @@ MOST_DIMENSIONS = 512
 """Gaussians, mixtures and flows of more latents are refused."""
 
 
-def configs(kind: str, assignments: Sequence[str] = ()) -> list[FitConfig]:
+def configs(kind: str, assignments: Sequence[str] | None = ()) -> list[FitConfig]:
     """What to fit for `--kind`: one prior with its `field=value` edits, or every kind for best.
 
     Raises RecipeError for a kind or a field that does not exist.
     """
-    legal = [*FITTED, "best"]
+    legal, edits = [*FITTED, "best"], listed(assignments)
     if kind == "diffusion":
         raise RecipeError("--kind diffusion is trained, not fitted: `vaestro diffuse RUN`")
     if kind not in legal:
         raise RecipeError(f"--kind {kind}: there is no such prior; {nearest(kind, legal)}")
-    if kind == "best" and assignments:
+    if kind == "best" and edits:
         raise RecipeError(
-            f"--set {assignments[0]!r} is for one kind of prior, and --kind best fits them all; "
+            f"--set {edits[0]!r} is for one kind of prior, and --kind best fits them all; "
             "give --kind mixture, say"
         )
     if kind == "best":
         return [Fitting.parse({"prior": name}).prior for name in FITTED]
     plain = Fitting.parse({"prior": kind}).plain()["prior"]
-    return [Fitting.parse({"prior": edited(plain, tuple(assignments))}).prior]
+    return [Fitting.parse({"prior": edited(plain, tuple(edits))}).prior]
 
 
 def fit_priors(

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from vaestro.foundation.errors import DataError
+from vaestro.foundation.errors import DataError, one_line
 from vaestro.foundation.samples import NOTHING, Given
 from vaestro.health.diagnosis.foreign import (
     Decoder,
@@ -50,6 +50,18 @@ class Pieces(NamedTuple):
     history: Sequence[float] | None
 
 
+def require_functions(encode: Any, decode: Any, given: Pieces) -> None:
+    """Raise DataError for a piece that is to be called and cannot be."""
+    optional = ("loss", "prior_term", "sampler", "generator")
+    pieces = {name: getattr(given, name) for name in optional if getattr(given, name) is not None}
+    for name, piece in {"encode": encode, "decode": decode, **pieces}.items():
+        if not callable(piece):
+            raise DataError(
+                f"{name} is {one_line(repr(piece))[:120]} and cannot be called; give a function of "
+                "tensors, or a module"
+            )
+
+
 def admit(
     encode: Callable[..., Any],
     decode: Callable[..., Any],
@@ -74,7 +86,6 @@ def admit(
             f"held_out has samples of shape {tuple(held.shape[1:])} and x of {shape}; give others "
             "of the same kind"
         )
-    history = () if given.history is None else tuple(float(value) for value in given.history)
     return Patient(
         encode=encoder,
         decode=decoder,
@@ -95,8 +106,19 @@ def admit(
         initial=given.initial,
         saved=given.saved,
         generator=_generator(given.generator, labelled, latent, shape),
-        history=history,
+        history=_losses(given.history),
     )
+
+
+def _losses(history: Any) -> tuple[float, ...]:
+    """One loss an epoch; none where they are not told. Raises DataError for what is no number."""
+    try:
+        return () if history is None else tuple(float(value) for value in history)
+    except (TypeError, ValueError, RuntimeError):
+        raise DataError(
+            f"history is {one_line(repr(history))[:120]}; give one training loss an epoch, as "
+            "numbers: history=[412.5, 398.1]"
+        ) from None
 
 
 def _held_out(place: Place, x: Any, labels: Any, labelled: bool) -> tuple[Tensor | None, Given]:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from vaestro.foundation.samples import Given
-from vaestro.health.diagnosis.admission import Meant, Pieces, admit
+from vaestro.health.diagnosis.admission import Meant, Pieces, admit, require_functions
 from vaestro.health.diagnosis.checks import run_checks, summary, unchecked, verdict_of
 from vaestro.health.diagnosis.diagnosis import Diagnosis
 from vaestro.health.diagnosis.evidence import gather
@@ -53,7 +53,7 @@ def diagnose(
     before training) and `saved` (that written to disk) the parameters; `generator(z)` the
     stand-alone decoder; `history`, one training loss an epoch, the progress.
 
-    Raises DataError in one line for samples or answers of the wrong kind.
+    Raises DataError in one line for pieces, samples or answers of the wrong kind.
     """
     pieces = Pieces(
         held_out,
@@ -75,6 +75,7 @@ def diagnose(
 def _diagnosis(
     encode: Callable[..., Any], decode: Callable[..., Any], x: Any, meant: Meant, given: Pieces
 ) -> Diagnosis:
+    require_functions(encode, decode, given)
     functions = (encode, decode, given.loss, given.prior_term, given.sampler, given.generator)
     everywhere = modules_of(*functions, given.module)
     place = Place(*number_type((*([given.module] if given.module else []), *everywhere)))
