@@ -95,6 +95,9 @@ BAD: list[tuple[Any, dict[str, Any], str]] = [
     (np.array([[0, 0.5], [1, 0]]), {"values_kind": "binary"}, "are not whole and run from 0 to 1"),
     (X, {"labels": np.eye(6, dtype=int)}, r"6 samples and labels of shape \(6, 6\)"),
     (X, {"labels": [0, 1, 2, 3, 4, 4.5]}, "label 5 is 4.5"),
+    (np.ma.masked_less(X, X.mean()), {}, "array: .* numbers are masked and numbers without gaps"),
+    (list(np.ma.masked_equal(X, X[2, 1])), {}, "1 number is masked"),
+    (X, {"labels": np.ma.masked_equal([0, 1, 2, 3, 4, 5], 3)}, "labels of array: 1 number is mask"),
 ]
 
 

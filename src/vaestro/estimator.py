@@ -14,7 +14,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from vaestro.data.from_python import as_array
+from vaestro.data.from_python import as_array, columns_called
 from vaestro.experiments.face import train
 from vaestro.experiments.recipe import Recipe, apply
 from vaestro.experiments.run import Run
@@ -61,21 +61,24 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # 
             recipe = self._recipe(shape[0] if shape else 0)
             self.run_: Run = train(recipe, data=X, run=root, report=self.run is not None)
         self.n_features_in_ = prod(shape[1:])
+        self._keep_names(X)
         return self
 
     def transform(self, X: Any) -> np.ndarray:  # noqa: N803
-        """Posterior means (N, K)."""
+        """Posterior means (N, K). Columns with names are taken by those of `feature_names_in_`.
+        Raises UserError for bad input."""
         check_is_fitted(self)
         means: np.ndarray = self.run_.encode(x=X).mean.numpy()
         return means
 
     def inverse_transform(self, Z: Any) -> np.ndarray:  # noqa: N803
-        """The samples (N, *) that latents Z (N, K) stand for."""
+        """The samples (N, *) that latents Z (N, K) stand for, in the units of `sample`."""
         check_is_fitted(self)
         return self.run_.decode(Z)
 
     def sample(self, count: int = 1, seed: int = 0) -> np.ndarray:
-        """`count` samples from the prior, in the units of the training data."""
+        """`count` samples from the prior, in the units of the training data; of bytes
+        (uint8), 0 to 1."""
         check_is_fitted(self)
         return self.run_.sample(count, seed)
 
@@ -83,6 +86,14 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # 
         """The mean ELBO of X at beta 1, in nats per sample (higher is better)."""
         check_is_fitted(self)
         return float(self.run_.evaluate(x=X, samples=1)["elbo"])
+
+    def _keep_names(self, X: Any) -> None:  # noqa: N803
+        """Set `feature_names_in_` where the columns of X have names, as scikit-learn has it."""
+        names = columns_called(X)
+        if names is not None:
+            self.feature_names_in_ = np.array(names, dtype=object)
+        elif hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_  # of an earlier fit
 
     @property
     def _n_features_out(self) -> int:

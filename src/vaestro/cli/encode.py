@@ -7,7 +7,7 @@ import numpy as np
 from cyclopts import Parameter
 
 from vaestro.cli.output import Json, Out, finish, require_parent
-from vaestro.data.reading import read_samples
+from vaestro.data.reading import read_new
 from vaestro.experiments.run import load
 from vaestro.foundation.errors import DataError
 from vaestro.foundation.files import new_file
@@ -23,14 +23,13 @@ def encode(
     json: Json = False,
 ) -> None:
     """Write latents to an .npz file: mean, log_variance, kl (all samples x latents), labels
-    with their names, and of a split covariate_NAME for each of its covariates."""
+    with their names, and covariate_NAME for each covariate that the data have."""
     if out.suffix != ".npz":
         raise DataError(f"--out {out}: latents are written as .npz; give a name that ends so")
     require_parent(out)
     loaded = load(run)
-    encoded = loaded.encode(
-        split, None if data is None else read_samples(data, loaded.spec, loaded.recipe.data)
-    )
+    new = None if data is None else read_new(data, loaded.spec, loaded.recipe.data)
+    encoded = loaded.encode(split) if new is None else loaded.encode(split, *new)
     tensors = {
         "mean": encoded.mean,
         "log_variance": encoded.log_variance,
@@ -38,8 +37,8 @@ def encode(
         "labels": encoded.labels,
     }
     arrays: dict[str, Any] = {n: t.numpy() for n, t in tensors.items() if t is not None}
-    if data is None:
-        arrays |= {f"covariate_{name}": c for name, c in loaded.covariates(split).items()}
+    covariates = loaded.covariates(split) if new is None else new.covariates
+    arrays |= {f"covariate_{name}": column for name, column in covariates.items()}
     if loaded.spec.label_names is not None:
         arrays["label_names"] = np.array(loaded.spec.label_names)
     with new_file(out) as staging:

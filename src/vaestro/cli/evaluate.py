@@ -6,7 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter, validators
 
 from vaestro.cli.output import AT_LEAST_ONE, Json, finish
-from vaestro.data.reading import read_samples
+from vaestro.data.reading import read_new
 from vaestro.evaluation.settings import SECTIONS
 from vaestro.experiments.run import load
 from vaestro.foundation.errors import RecipeError
@@ -62,9 +62,10 @@ def evaluate(
             "add --sections samples or --full"
         )
     loaded = load(run)
-    x = None if data is None else read_samples(data, loaded.spec, loaded.recipe.data)
+    new = None if data is None else read_new(data, loaded.spec, loaded.recipe.data)
+    x, labels, covariates = (None, None, None) if new is None else new
     record = loaded.evaluate(
-        split, x, samples, seed, conditioning, sections=wanted, ais=ais, sources=sources
+        split, x, samples, seed, conditioning, wanted, ais, sources, labels, covariates
     )
     loaded.keep_evaluation(record)
     finish(record, "\n".join([printed(record), *ignored(record, loaded.recipe.plain())]), json)

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
+from vaestro.data.columns import listed
 from vaestro.data.content import Content
 from vaestro.data.mapped import joined
 from vaestro.data.parts import LABEL_WORDS, official_parts, parted, told_apart
@@ -15,7 +16,6 @@ from vaestro.data.rows import Rows
 from vaestro.foundation.errors import DataError
 
 COLUMN_NAMES = "names"
-MOST_LISTED = 12
 
 
 class Archive(Protocol):
@@ -78,13 +78,8 @@ def _split(keys: str | None) -> list[str]:
 
 def _known(held: Archive, name: str) -> str:
     if name not in held.names:
-        raise DataError(f"{held.path} has no array {name!r}; legal: {_listed(held.names)}")
+        raise DataError(f"{held.path} has no array {name!r}; legal: {listed(held.names)}")
     return name
-
-
-def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - MOST_LISTED} more" if len(names) > MOST_LISTED else ""
-    return (", ".join(names[:MOST_LISTED]) or "none") + more
 
 
 def _beside(held: Archive, name: str, keys: list[str]) -> list[str]:
@@ -110,12 +105,13 @@ def _sample_keys(held: Archive, aside: tuple[str, ...]) -> list[str]:
     if not several:
         raise DataError(
             f"{held.path} holds no array of samples: numbers of two axes or more, the first of "
-            f"which counts the samples; it holds {_listed(held.names)}"
+            f"which counts the samples; it holds {listed(held.names)}"
         )
-    known = _listed([f"{name} {shape}" for name, shape in several.items()])
+    known = listed([f"{name} {shape}" for name, shape in several.items()])
     raise DataError(
-        f"{held.path} holds the arrays {_listed(held.names)}; say which with --set data.key=NAME "
-        f"(of two axes or more: {known}), or give a file with one array of samples"
+        f"{held.path} holds the arrays {listed(held.names)}; say which with --set data.key=NAME "
+        f"where a run begins (of two axes or more: {known}), or give a file with one array of "
+        "samples"
     )
 
 
@@ -140,7 +136,7 @@ def _left_out(held: Archive) -> tuple[str, ...]:
     ]
     if not left:
         return ()
-    return (f"{_listed(left)} hold no one number a sample and were left out as labels",)
+    return (f"{listed(left)} hold no one number a sample and were left out as labels",)
 
 
 def _is_column(held: Archive, name: str) -> bool:

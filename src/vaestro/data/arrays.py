@@ -26,10 +26,10 @@ from vaestro.data.h5_files import h5_archive
 from vaestro.data.layout import Layout
 from vaestro.data.mapped import Memory, changed, npy_rows
 from vaestro.data.numpy_files import archive
-from vaestro.data.parquet_files import read_parquet
+from vaestro.data.parquet_files import parquet_names, read_parquet
 from vaestro.data.rows import Rows
 from vaestro.data.storage import AskedKind
-from vaestro.data.table import read_table
+from vaestro.data.table import read_table, table_names
 from vaestro.foundation.config import Config
 from vaestro.foundation.errors import DataError
 
@@ -93,6 +93,16 @@ def load_arrays(config: ArraysConfig) -> DataSet:
 def read_content(config: ArraysConfig) -> Content:
     """What `config` names in its file, as stored there: not yet checked for being data."""
     path = Path(config.path)
+    kind = kind_of(path)
+    _refuse_meaningless(path, kind, config)
+    content = _read(path, kind, config)
+    if config.packed_columns is None:
+        return content
+    return content._replace(values=unpacked(content.values, config.packed_columns))
+
+
+def kind_of(path: Path) -> str:
+    """The ending that says how `path` is read. Raises DataError for one that nothing here reads."""
     ending = Path(path.name.lower().removesuffix(".gz")).suffix
     kind = ".h5" if ending == ".hdf5" else ending
     if kind not in MEANINGLESS:
@@ -100,11 +110,23 @@ def read_content(config: ArraysConfig) -> Content:
             f"{path} ends in {ending or 'nothing'}; arrays are read from "
             f"{', '.join(ENDINGS)} (also .gz)"
         )
-    _refuse_meaningless(path, kind, config)
-    content = _read(path, kind, config)
-    if config.packed_columns is None:
-        return content
-    return content._replace(values=_unpacked(content.values, config.packed_columns))
+    return kind
+
+
+def names_in(path: Path) -> list[str]:
+    """What the columns of a table, or the arrays of a file of several, are called; else nothing."""
+    match kind_of(path):
+        case ".npz":
+            with archive(path) as held:
+                return held.names
+        case ".h5":
+            with h5_archive(path, "auto") as entries:
+                return entries.names
+        case ".csv":
+            return table_names(path)
+        case ".parquet":
+            return parquet_names(path)
+    return []
 
 
 def from_array(
@@ -173,8 +195,8 @@ def _refuse_meaningless(path: Path, kind: str, config: ArraysConfig) -> None:
         )
 
 
-def _unpacked(values: Rows, columns: int) -> Rows:
-    """Bits to columns."""
+def unpacked(values: Rows, columns: int) -> Rows:
+    """Bits (N, bytes) to `columns` columns. Raises DataError for anything else than such bytes."""
     if values.dtype != np.uint8 or len(values.shape) != 2:
         raise DataError(
             f"data.packed_columns needs bytes of two axes, not {values.dtype} "

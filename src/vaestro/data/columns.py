@@ -1,9 +1,12 @@
 """Which columns of a table are the values, the labels and the covariates."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from vaestro.foundation.errors import DataError
+
+MOST_LISTED = 12
 
 
 class Wanted(NamedTuple):
@@ -25,10 +28,11 @@ class Roles(NamedTuple):
 
 def roles(path: Path, names: list[str], wanted: Wanted) -> Roles:
     """Where the wanted columns stand. Raises DataError for an unknown or doubled name, a column
-    that is value and covariate at once, or no columns left for the values."""
+    that is asked for twice or is value and covariate at once, or no columns left for the values."""
     labels = None if wanted.labels is None else _place(path, names, wanted.labels)
     covariates = [_place(path, names, name) for name in wanted.covariates]
     if wanted.columns is not None:
+        _require_once(path, wanted.columns)
         values = [_place(path, names, name) for name in wanted.columns]
         both = [names[i] for i in values if i in covariates]
         if both:
@@ -50,6 +54,37 @@ def column_names(names: list[str], places: list[int]) -> tuple[str, ...] | None:
     """The names of the value columns; None for a DataFrame's counting, which is no name."""
     counted = [str(i) for i in range(len(names))]
     return None if names == counted else tuple(names[i] for i in places)
+
+
+def places_of(name: str, held: Sequence[str], learned: Sequence[str]) -> list[int]:
+    """Where the columns that a run has `learned` stand among those that new data have; others are
+    left out. Raises DataError for missing ones, and for a name that is there twice."""
+    missing = [column for column in learned if column not in held]
+    if missing:
+        raise DataError(
+            f"{name} has no column {listed(missing)}, and the run was trained on "
+            f"{listed(learned)}; it has {listed(held)}: name its columns as those, or give an "
+            "array without names, which is read by position"
+        )
+    twice = next((column for column in learned if list(held).count(column) > 1), None)
+    if twice is not None:
+        raise DataError(f"{name} has two columns called {twice!r}; rename one of them")
+    return [list(held).index(column) for column in learned]
+
+
+def listed(names: Sequence[str]) -> str:
+    """The names with commas, the first ones of many."""
+    more = f" and {len(names) - MOST_LISTED} more" if len(names) > MOST_LISTED else ""
+    return (", ".join(names[:MOST_LISTED]) or "none") + more
+
+
+def _require_once(path: Path, columns: tuple[str, ...]) -> None:
+    twice = next((name for name in columns if columns.count(name) > 1), None)
+    if twice is not None:
+        raise DataError(
+            f"{path}: data.columns names {twice!r} {columns.count(twice)} times; name each column "
+            "once"
+        )
 
 
 def _place(path: Path, names: list[str], name: str) -> int:

@@ -26,7 +26,8 @@ def as_array(values: Any, name: str) -> np.ndarray:
 
 
 def plain_array(values: Any, name: str) -> np.ndarray:
-    """One array of whatever `values` hold. Raises DataError for ragged ones."""
+    """One array of whatever `values` hold. Raises DataError for ragged and for masked ones."""
+    _require_unmasked(values, name)
     if isinstance(values, tuple):
         raise DataError(f"{name}: a tuple was given; {ONE_ARRAY}, and labels apart: labels=...")
     if isinstance(values, Mapping):  # also an opened .npz
@@ -110,6 +111,22 @@ def _columns_joined(frame: Any, name: str) -> np.ndarray:
             )
         columns.append(column)
     return np.stack(columns, axis=1)
+
+
+def _require_unmasked(values: Any, name: str) -> None:
+    """A mask would be lost, and what lies under it taken for numbers."""
+    parts = values if isinstance(values, list) else [values]
+    masked = sum(int(np.ma.getmaskarray(part).sum()) for part in parts if _is_masked(part))
+    if masked:
+        raise DataError(
+            f"{name}: {masked} {'number is' if masked == 1 else 'numbers are'} masked and numbers "
+            "without gaps are needed; fill them in (array.filled(VALUE)), or leave these samples "
+            "out"
+        )
+
+
+def _is_masked(values: Any) -> bool:
+    return isinstance(values, np.ma.MaskedArray) and bool(np.ma.is_masked(values))
 
 
 def _is_line(value: Any) -> bool:

@@ -58,6 +58,14 @@ def read_parquet(path: Path, wanted: Wanted) -> Content:
     )
 
 
+def parquet_names(path: Path) -> list[str]:
+    """The names of the columns of `path`. Raises DataError for a damaged file."""
+    parquet = _library(path)
+    raw = read_bytes(path)
+    with faults_named(path, ".parquet"):
+        return [str(name) for name in parquet.ParquetFile(BytesIO(raw)).schema_arrow.names]
+
+
 def _library(path: Path) -> ModuleType:
     try:
         import pyarrow.parquet as parquet

@@ -3,20 +3,23 @@
 Shape letters: N samples, * the sample's axes.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from vaestro.data.arrays import ArraysConfig, read_content
-from vaestro.data.dataset import require_finite, require_samples
-from vaestro.data.from_python import as_array
+from vaestro.data.arrays import ArraysConfig
+from vaestro.data.content import Content
+from vaestro.data.dataset import DataSet, require_finite, require_samples
+from vaestro.data.from_python import as_array, columns_called
 from vaestro.data.images.idx import IdxConfig, read_idx
 from vaestro.data.layout import framed_as
+from vaestro.data.read_again import named_alike, read_again
 from vaestro.data.recognise import guess_source
 from vaestro.data.source import Source, load_data
-from vaestro.data.storage import natural_of
+from vaestro.data.storage import natural_of, require_near
 from vaestro.data.streamlines.streamlines import (
     StreamlinesConfig,
     from_lines,
@@ -27,37 +30,62 @@ from vaestro.foundation.errors import DataError
 from vaestro.foundation.samples import SampleSpec
 
 
-def read_samples(path: Path, spec: SampleSpec, source: Source | None = None) -> np.ndarray:
-    """Natural samples (N, *) in `path`, float32. `source`: where the run's own data came from;
-    its settings (points of a streamline, size of a crop, ...) are used again.
+class NewSamples(NamedTuple):
+    """values: natural samples (N, *), float32; labels: (N,) whole numbers or text, or None;
+    covariates: (N,) each, by name: what a conditional model is told of them."""
 
-    One sample is enough. Raises DataError for a damaged file, another shape, NaN, or numbers that
-    the run's kind of values does not have.
+    values: np.ndarray
+    labels: np.ndarray | None = None
+    covariates: Mapping[str, np.ndarray] = {}
+
+
+def read_samples(path: Path, spec: SampleSpec, source: Source | None = None) -> np.ndarray:
+    """Natural samples (N, *) in `path`, float32; otherwise as `read_new`."""
+    return read_new(path, spec, source).values
+
+
+def read_new(path: Path, spec: SampleSpec, source: Source | None = None) -> NewSamples:
+    """The samples in `path`. `source`: where the run's own data came from; its settings (columns,
+    keys, points of a streamline, size of a crop, ...) are used again.
+
+    One sample is enough. Raises DataError for a damaged file, another shape, other columns, NaN, or
+    numbers that the run's kind of values does not have.
     """
     guessed = guess_source(path)
     if isinstance(guessed, (ArraysConfig, IdxConfig)):
-        return natural_samples(str(path), _plain(path, guessed), spec)
+        content = _plain(path, guessed, spec, source)
+        x = natural_samples(str(path), content.values, spec, names=content.names)
+        return NewSamples(x, content.labels, content.covariates)
     alike = _alike(guessed, source)
     if isinstance(alike, StreamlinesConfig):  # those of a labelled run need no labels themselves
-        x = natural_lines(alike, path).values
+        new = NewSamples(natural_lines(alike, path).values)
     else:
-        x = load_data(alike).natural(slice(None))
-    _require_shape(str(path), x, spec)
-    return x
+        new = _of(load_data(alike))
+    _require_shape(str(path), new.values, spec)
+    return new
 
 
-def natural_samples(name: str, values: Any, spec: SampleSpec, any_real: bool = False) -> np.ndarray:
+def natural_samples(
+    name: str,
+    values: Any,
+    spec: SampleSpec,
+    any_real: bool = False,
+    names: tuple[str, ...] | None = None,
+) -> np.ndarray:
     """Natural samples (N, *) of an array, tensor, DataFrame or list, float32: another layout of the
     axes is put in order, bytes are read as those of the training data were, and streamlines of
     several lengths are resampled.
 
-    With `any_real`, fractions may lie outside the training data's kind of values: new rows through
-    a scaler that was fitted on others do. Raises DataError for what `read_samples` does.
+    Columns of a DataFrame, or those that `names` tells, are taken by the names of the training
+    data's. With `any_real`, fractions may lie outside the training data's kind of values: new rows
+    through a scaler that was fitted on others do. Raises DataError for what `read_samples` does.
     """
     if spec.domain == "streamline" and is_ragged_lines(values):
         return _resampled(name, values, spec)
-    x = framed_as(as_array(values, name), spec.shape)
+    called = columns_called(values) if names is None else names
+    x = framed_as(named_alike(name, as_array(values, name), called, spec), spec.shape)
     if any_real and x.dtype.kind == "f":
+        require_near(name, x, spec)
         spec = replace(spec, values="real")
     _require_shape(name, x, spec)
     require_samples(name, x, least=1)
@@ -76,13 +104,24 @@ def _resampled(name: str, lines: Any, spec: SampleSpec) -> np.ndarray:
     return x
 
 
-def _plain(path: Path, guessed: ArraysConfig | IdxConfig) -> np.ndarray:
-    """The array in a file that holds one, as it is stored there."""
+def _plain(
+    path: Path, guessed: ArraysConfig | IdxConfig, spec: SampleSpec, source: Source | None
+) -> Content:
+    """The array in a file that holds one, as it is stored there, and what stands beside it."""
     if path.is_dir():
         raise DataError(f"{path} is a folder and a file is needed")
     if isinstance(guessed, IdxConfig):
-        return read_idx(path)
-    return as_array(read_content(ArraysConfig(path=str(path), memory="resident")).values, path.name)
+        return Content(read_idx(path))
+    content = read_again(path, source if isinstance(source, ArraysConfig) else None, spec)
+    return content._replace(values=as_array(content.values, path.name))
+
+
+def _of(data: DataSet) -> NewSamples:
+    """All of `data`, with labels by their names."""
+    called = data.spec.label_names
+    named = data.labels is not None and called is not None
+    labels = np.array(called)[data.labels] if named else data.labels
+    return NewSamples(data.natural(slice(None)), labels, data.covariates)
 
 
 def _alike(guessed: Source, source: Source | None) -> Source:

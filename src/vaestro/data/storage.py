@@ -17,6 +17,8 @@ AskedKind = Literal["auto", "binary", "unit", "counts", "real"]
 LEGAL = "legal: binary (0 or 1), unit (0 to 1), counts (0, 1, 2, ...), real (any)"
 GREY = 1 / 255
 FEW = 8
+FAR = 4
+"""Noise leads fractions out of their range; so many times beyond it they are other units."""
 
 
 class Stored(NamedTuple):
@@ -127,6 +129,21 @@ def natural_of(name: str, array: np.ndarray, spec: SampleSpec) -> np.ndarray:
     require_kind(name, seen, spec.values, why)
     _require_room(name, seen, np.dtype(np.float32))
     return array.astype(np.float32)
+
+
+def require_near(name: str, array: np.ndarray, spec: SampleSpec) -> None:
+    """Raise DataError for fractions (N, *) that are stored numbers of quantised data in truth:
+    0 to 255 for greys that the run knows as 0 to 1."""
+    if spec.levels is None or array.size == 0:
+        return
+    top, high = (spec.levels - 1) * spec.scale, float(array.max())
+    if high > FAR * top:
+        stored_top = round(top / spec.scale) if spec.values == "unit" else 255
+        raise DataError(
+            f"{name}: the run was trained on numbers from 0 to {top:g} and these are "
+            f"{array.dtype} up to {high:g}; give whole numbers from 0 to {stored_top} as uint8, or "
+            f"fractions from 0 to {top:g}"
+        )
 
 
 def _as_type(rows: Rows, storage: np.dtype[Any]) -> Rows:

@@ -34,6 +34,15 @@ def read_table(path: Path, wanted: Wanted) -> Content:
         raise DataError(f"{path} {NO_TABLE}: line {reader.line_num}: {fault}") from None
 
 
+def table_names(path: Path) -> list[str]:
+    """The names in the header of `path`. Raises DataError when it is no header."""
+    reader = csv.reader(io.StringIO(_text(path), newline=""))
+    try:
+        return _header(path, next(reader, []))
+    except csv.Error as fault:
+        raise DataError(f"{path} {NO_TABLE}: line {reader.line_num}: {fault}") from None
+
+
 class _Body:
     """The rows under a header, gathered one by one; a number takes eight bytes."""
 

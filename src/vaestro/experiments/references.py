@@ -33,7 +33,7 @@ def references_of_samples(
     material: Callable[[], Material], spec: SampleSpec, folder: RunFolder, samples: Samples
 ) -> References:
     """Training samples of the run, which are read only if they are asked for, and others of
-    `samples`, which are not its own and have neither labels nor covariates."""
+    `samples`, which are not its own and have at most what the model is told of them."""
 
     def learn(most: int) -> Iterable[Batch]:
         return material().some("train", most)

@@ -1,7 +1,7 @@
 """A finished (or stopped) run, loaded from its folder."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from vaestro.evaluation.encode import Encoded, encode_split
 from vaestro.evaluation.evaluate import evaluate
 from vaestro.evaluation.references import References
 from vaestro.evaluation.settings import Settings
+from vaestro.experiments.given_with import given_with
 from vaestro.experiments.material import EVALUATION_BATCH, Material, prepare
 from vaestro.experiments.priors.fit import configs, fit_priors
 from vaestro.experiments.priors.subject import Subject, latents_of
@@ -64,16 +65,23 @@ class Run:
         return self.folder.read_summary() or {}
 
     def batches(
-        self, split: str = "test", x: np.ndarray | None = None, most: int | None = None
+        self,
+        split: str = "test",
+        x: np.ndarray | None = None,
+        most: int | None = None,
+        labels: Any = None,
+        covariates: Any = None,
     ) -> Callable[[], Iterable[Batch]]:
-        """Model-space batches of a split, or of natural samples `x` (N, *) in its place.
+        """Model-space batches of a split, or of natural samples `x` (N, *) in its place, with the
+        `labels` (N,) (numbers or names) and `covariates` (name -> (N,)) that a conditional model is
+        told of them.
 
         Raises DataError for an unknown or empty split, a wrong shape, or none to be looked at.
         """
         if most is not None and most < 1:
             raise DataError(f"at most {most} samples were asked for; legal: 1 or more")
         if x is not None:
-            samples = self._samples_of(x)
+            samples = self._samples_of(x, labels, covariates)
             samples = samples if most is None else samples.first(most)
             return lambda: samples.in_order(EVALUATION_BATCH)
         if split not in SPLITS:
@@ -92,8 +100,11 @@ class Run:
         sections: Sequence[str] = (),
         ais: int = 0,
         sources: Sequence[str] = ("prior",),
+        labels: Any = None,
+        covariates: Any = None,
     ) -> dict[str, Any]:
-        """The evaluation record of a split, or of natural samples `x`, which have no conditions.
+        """The evaluation record of a split, or of natural samples `x`; `labels` and `covariates`
+        are what a conditional model is told of those (`batches`).
 
         `samples`: importance samples for the NLL. `conditioning`: whether judges learn from the
         training split, once for a conditional model and in seconds, how far samples and z carry the
@@ -104,15 +115,18 @@ class Run:
         told = conditioning and x is None
         wanted = (sections,) if isinstance(sections, str) else tuple(sections)
         settings = Settings(samples, seed, wanted, ais, told)
-        batches = self.batches(split, x)
+        batches = self.batches(split, x, None, labels, covariates)
         drawn = {name: self.fitted_prior(name) for name in sources}
-        record = evaluate(self.vae, batches, settings, self._references(split, x), drawn)
+        beside = self._references(split, x, labels, covariates)
+        record = evaluate(self.vae, batches, settings, beside, drawn)
         return {"run": str(self.folder.root), "split": "data" if x is not None else split, **record}
 
-    def _references(self, split: str, x: np.ndarray | None) -> References:
+    def _references(
+        self, split: str, x: np.ndarray | None, labels: Any, covariates: Any
+    ) -> References:
         parts = (lambda: self.material, self.spec, self.folder)
         if x is not None:
-            return references_of_samples(*parts, self._samples_of(x))
+            return references_of_samples(*parts, self._samples_of(x, labels, covariates))
         return references_of_split(*parts, split)
 
     def keep_evaluation(self, record: dict[str, Any]) -> None:
@@ -187,45 +201,63 @@ class Run:
         )
         return fit_priors(subject, wanted, seed, display or Quiet(), tick)
 
-    def encode(self, split: str = "test", x: np.ndarray | None = None) -> Encoded:
-        """Posterior means, log-variances and KLs of a split or of natural samples `x`."""
-        return encode_split(self.vae, self.batches(split, x)())
+    def encode(
+        self,
+        split: str = "test",
+        x: np.ndarray | None = None,
+        labels: Any = None,
+        covariates: Any = None,
+    ) -> Encoded:
+        """Posterior means, log-variances and KLs of a split or of natural samples `x`; `labels` and
+        `covariates` are what a conditional model is told of those (`batches`)."""
+        return encode_split(self.vae, self.batches(split, x, None, labels, covariates)())
 
     def covariates(self, split: str = "test") -> dict[str, np.ndarray]:
         """The covariates of a split by name, (N,) each, in the order of its samples."""
         chosen = self.material.split.of(split)
         return {name: column[chosen] for name, column in self.material.data.covariates.items()}
 
-    def decode(self, z: np.ndarray) -> np.ndarray:
-        """Natural samples (N, *) of latents z: (N, K). Raises DataError for another K, none at all,
-        or numbers that are not finite."""
+    def decode(self, z: np.ndarray, labels: Any = None, covariates: Any = None) -> np.ndarray:
+        """Natural samples (N, *) of latents z: (N, K), with the `labels` (N,) (numbers or names)
+        and `covariates` (name -> (N,)) that a conditional model is told. Raises DataError for
+        another K, none at all, numbers that are not finite, or conditions that do not fit."""
         z = as_array(z, "latents")
         if z.ndim != 2 or z.shape[1] != self.vae.latent or len(z) == 0:
             raise DataError(
                 f"latents have shape {z.shape} and the model needs (samples, {self.vae.latent})"
             )
         require_finite("latents", z)
-        decoded: np.ndarray = decode_all(self.vae, torch.from_numpy(z).float()).numpy()
+        given = given_with(self.vae, self.spec, len(z), labels, covariates)
+        decoded: np.ndarray = decode_all(self.vae, torch.from_numpy(z).float(), given).numpy()
         return decoded
 
     @torch.inference_mode()
     def reconstruct(
-        self, split: str = "test", x: np.ndarray | None = None, most: int | None = None
+        self,
+        split: str = "test",
+        x: np.ndarray | None = None,
+        most: int | None = None,
+        labels: Any = None,
+        covariates: Any = None,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """(originals, reconstructions), (N, *) in natural units, through the posterior mean."""
+        """(originals, reconstructions), (N, *) in natural units, through the posterior mean.
+        Arguments as those of `batches`."""
         originals: list[Tensor] = []
         copies: list[Tensor] = []
-        for batch in self.batches(split, x, most)():
+        for batch in self.batches(split, x, most, labels, covariates)():
             originals.append(batch.truth.cpu())
             copies.append(
                 self.vae.generate(self.vae.encode(batch.x, batch.given).mean, batch.given).cpu()
             )
         return torch.cat(originals).numpy(), torch.cat(copies).numpy()
 
-    def _samples_of(self, x: np.ndarray) -> Samples:
+    def _samples_of(self, x: np.ndarray, labels: Any, covariates: Any) -> Samples:
         any_real = "real" in self.vae.likelihood.supports
         natural = natural_samples("the given data", x, self.spec, any_real)
         samples = Samples.natural(natural, self.plan.device, self.plan.dtype)
+        given = given_with(self.vae, self.spec, len(natural), labels, covariates)
+        given = given.on(self.plan.device)
+        samples = replace(samples, labels=given.label, covariates=given.covariates)
         transform = self.vae.transform
         return samples if transform.is_identity else samples.seen_through(transform.apply)
 

@@ -123,7 +123,9 @@ class Condition(nn.Module):
     def _of_labels(self, labels: Tensor | None) -> Tensor:
         if labels is None:
             raise RecipeError(
-                "the model is conditioned on labels and none were given; give them with the samples"
+                "the model is conditioned on labels and none were given; take a split of the run, "
+                "a file that has them as the run's own or as `vaestro encode` writes them, or from "
+                "Python give labels=..."
             )
         if isinstance(self.embedding, nn.Embedding):
             embedded: Tensor = self.embedding(labels)
@@ -137,8 +139,9 @@ class Condition(nn.Module):
         """The condition's own columns come first."""
         if covariates is None or self.standard is None:
             raise RecipeError(
-                "the model is conditioned on covariates and none were given; give them with the "
-                "samples"
+                "the model is conditioned on covariates and none were given; take a split of the "
+                "run, a file that has them as the run's own or as `vaestro encode` writes them, or "
+                "from Python give covariates=..."
             )
         count = len(self.standard.mean)
         numbers: Tensor = self.embedding(self.standard(covariates[:, :count]))
