@@ -76,6 +76,19 @@ CASES: dict[str, tuple[dict[str, Any], str, list[str]]] = {
         "at_risk",
         ["condition_ignored"],
     ),
+    "a covariate that matters little, beside labels that are not told": (
+        {
+            "data": {"kind": "bundles", "streamlines": 200, "points": 16},
+            "transform": {"kind": "standardise"},
+            "model": {
+                "condition": {"kind": "covariates", "names": ["straightness"]},
+                "likelihood": {"kind": "gaussian", "variance": "optimal"},
+            },
+            "training": {"batch_size": 20},
+        },
+        "healthy",
+        [],
+    ),
 }
 
 

@@ -5,6 +5,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -137,6 +138,7 @@ LIVE = {"data_term": 20.0, "prior_term": 5.0, "live_dimensions": 3}
         (LIVE, False, "healthy", "3 of 8 latent dimensions are live"),
         (LIVE | {"live_dimensions": 0}, False, "collapsed", "none of 8"),
         (LIVE | {"data_term": 60.0}, False, "healthy", "not learned yet"),
+        (LIVE | {"prior_term": 21.0}, False, "healthy", "The code costs more than it saves so far"),
         (LIVE, True, "exploding", "no longer finite"),
         (LIVE | {"prior_term": None}, False, "exploding", "no longer finite"),
         (None, False, "exploding", "no longer finite"),
@@ -146,6 +148,22 @@ def test_the_last_figures_alone(figures: Any, diverged: bool, word: Any, part: s
     seen = figures or {"data_term": None, "prior_term": None, "live_dimensions": 0}
     assert verdict(seen, diverged, True) == word
     assert part in sentence(word, figures, 8, 40.0, True)
+
+
+@pytest.mark.parametrize(("rows", "batch"), [(2000, 100), (40, 27)])
+def test_a_run_that_only_began_is_told_as_one(rows: int, batch: int, tmp_path: Path) -> None:
+    """Noise, of which nothing can be learned; and one step on a few dozen rows."""
+    noise = np.random.default_rng(0).standard_normal((rows, 10))
+    np.save(tmp_path / "noise.npy", noise)
+    summary = trained(
+        tmp_path / "r",
+        data={"kind": "arrays", "path": str(tmp_path / "noise.npy")},
+        model={"latent": 4, "likelihood": {"kind": "gaussian", "variance": 1.0}},
+        training={"epochs": 1, "batch_size": batch},
+    )
+    assert summary["verdict"] == kept(tmp_path / "r")["verdict"] == "undertrained"
+    assert "Training stopped too early" in summary["sentence"]
+    assert diagnose_run(tmp_path / "r").verdict == "undertrained"
 
 
 def test_what_a_transform_drops_counts_on_both_sides() -> None:

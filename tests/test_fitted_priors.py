@@ -115,6 +115,13 @@ def test_a_mixture_reaches_the_entropy_of_the_mixture_that_it_learns() -> None:
     assert nats == pytest.approx(-entropy, abs=4 * error + 0.02)
 
 
+def test_more_components_than_latents_are_refused() -> None:
+    with pytest.raises(
+        RecipeError, match=r"components=300 .* of 54 .* give components=49 or fewer"
+    ):
+        fit_mixture(points(normal(54, 2)), PLAIN, MixtureConfig(components=300), 0)
+
+
 def test_a_mixture_that_is_asked_for_has_its_components_and_a_density_of_mass_1() -> None:
     z = drawn_from(known_mixture(), 500, 0)
     config = MixtureConfig(components=5, covariance="diagonal")

@@ -81,6 +81,19 @@ def test_mnist_binarised_has_the_published_eigenvalue(real_data: Path) -> None:
     assert told.baselines["constant"] == pytest.approx(205.67, abs=0.05)
 
 
+@pytest.mark.parametrize("seed", [2, 3, 4])
+def test_what_only_these_samples_show_does_not_speak_against_a_collapse(seed: int) -> None:
+    """Independent columns: the sample's own eigenvalues are all above 1, and on other samples 1."""
+    x = (np.random.default_rng(seed).random((1000, 10)) < 0.3).astype(np.float32)
+    told = forecast(x, likelihood="bernoulli", beta=1.0, latent=2)
+    own, held = told.eigenvalues[0], told.eigenvalues_held_out[0]
+    assert told.verdict == "collapse" and own > 1.05 > held
+    assert f"is {held:.4g} of what the prior term asks on samples that were not" in told.sentence
+    assert f"used to find it ({own:.3g} on those that were)" in told.sentence
+    assert any(f"is at {held:.4g} on samples that were not" in reason for reason in told.reasons)
+    assert told.largest_beta_one_lives is not None and told.largest_beta_one_lives < 1
+
+
 def test_bistable_data_are_told_as_such() -> None:
     """Between lambda .0099 and the proxy .106635 both states may be minima."""
     x = np.zeros((1000, 1))

@@ -1,5 +1,6 @@
 """Which samples a step sees: splits, the batch stream, stores, augmentation."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -113,6 +114,9 @@ def test_too_few_groups_to_divide() -> None:
 def test_data_that_no_model_learns_from() -> None:
     with pytest.raises(DataError, match="1 samples of 3 elements; at least 2"):
         require_learnable(from_array(np.ones((1, 3))))
+    noted = replace(from_array(np.ones((1, 3))), notes=("2 rows were left out",))
+    with pytest.raises(DataError, match=r"1 samples of 3 .* at least 2 .*; 2 rows were left"):
+        require_learnable(noted)
     with pytest.raises(DataError, match="every one of the 5 samples is the same"):
         require_learnable(from_array(np.ones((5, 3))))
     require_learnable(DIGITS)

@@ -136,12 +136,19 @@ def require_finite(name: str, values: Rows) -> None:
     )
 
 
+def require_several(data: DataSet) -> None:
+    """Raise DataError for fewer than two samples, with what is noted of the data, which may tell
+    where the others are."""
+    try:
+        require_samples(data.name, data.values)
+    except DataError as fault:
+        raise DataError("; ".join([str(fault), *data.notes])) from None
+
+
 def require_learnable(data: DataSet) -> None:
     """Raise DataError for data no VAE can learn from: fewer than two samples, or all equal."""
     name, values = data.name, data.values
-    if len(values) < 2 and data.notes:
-        raise DataError(f"{name}: {data.notes[-1]}")
-    require_samples(name, values)
+    require_several(data)
     first = values[:1][0]
     if not all((part == first).all() for part in chunks(values)):
         return

@@ -109,7 +109,8 @@ def _judged(
     """The doctor's verdict and a sentence; of a run that goes on, what its figures tell so far."""
     vae = assembly.vae
     plain = verdict(figures, ended.diverged, vae.head.stochastic)
-    said = sentence(plain, figures, vae.latent, baseline, vae.head.stochastic)
+    beta = float(assembly.effective["effective_beta"] or 0.0)
+    said = sentence(plain, figures, vae.latent, baseline, vae.head.stochastic, beta)
     if ended.status == "interrupted":
         return plain, f"Interrupted at step {state.step}; go on with --resume. So far: {said}"
     seen = _seen(ended, state)

@@ -22,9 +22,15 @@ def verdict(figures: dict[str, Any] | None, diverged: bool, stochastic: bool) ->
 
 
 def sentence(
-    word: Verdict, figures: dict[str, Any] | None, latent: int, baseline: float, stochastic: bool
+    word: Verdict,
+    figures: dict[str, Any] | None,
+    latent: int,
+    baseline: float,
+    stochastic: bool,
+    beta: float = 1.0,
 ) -> str:
-    """One plain sentence: how it went, with the two terms and the constant it had to beat."""
+    """One plain sentence: how it went, with the two terms and the constant it had to beat. `beta`:
+    what a nat of the prior term weighs in the loss."""
     if word == "exploding" or figures is None:
         return (
             "The run stopped because its loss was no longer finite; the weights from before that "
@@ -43,8 +49,11 @@ def sentence(
     gained = f"{figures['data_term']:.2f} nats against {baseline:.2f} for the best constant"
     if not stochastic:
         return f"The autoencoder trained: it reconstructs held-out data at {gained}."
+    began = "The run is healthy"
+    if figures["data_term"] + beta * figures["prior_term"] >= baseline:
+        began = "The code costs more than it saves so far"
     return (
-        f"The run is healthy: {figures['live_dimensions']} of {latent} latent dimensions are live, "
+        f"{began}: {figures['live_dimensions']} of {latent} latent dimensions are live, "
         f"held-out data are reconstructed at {gained}, and the code costs "
         f"{figures['prior_term']:.2f} nats."
     )

@@ -25,6 +25,7 @@ from vaestro.foundation.samples import Given
 from vaestro.health.diagnosis.diagnose import judge
 from vaestro.health.diagnosis.diagnosis import Diagnosis
 from vaestro.health.diagnosis.examination import MOST
+from vaestro.health.diagnosis.heard import NOTHING_HEARD, Heard
 from vaestro.health.diagnosis.patient import Decoded, Patient, Weights
 from vaestro.health.diagnosis.run_observation import RunObservation
 from vaestro.health.finding import Finding
@@ -110,7 +111,8 @@ def patient_of(subject: Subject) -> Patient:
         beta=beta,
         told=condition is not None,
         decoder_told=condition is not None and condition.entering("decoder").width > 0,
-        prior_told=_prior_told(vae, given),
+        heard=_heard(vae),
+        carried=_carried(vae),
         draw=lambda count, told: _drawn(vae, count, told),
         divergence=vae.prior.divergence,
         log_prior=torch.no_grad()(vae.prior.log_prob),
@@ -123,14 +125,23 @@ def patient_of(subject: Subject) -> Patient:
     )
 
 
-def _prior_told(vae: VAE, given: Given) -> bool:
-    """Whether the prior depends on the label, or on the covariate where no label is told."""
+def _heard(vae: VAE) -> Heard:
+    """What the condition tells; its covariates are the first columns."""
+    condition = vae.condition
+    if condition is None:
+        return NOTHING_HEARD
+    count = 0 if condition.standard is None else len(condition.standard.mean)
+    return Heard(condition.by_label, {name: n for n, name in enumerate(vae.told[:count])})
+
+
+def _carried(vae: VAE) -> Heard:
+    """What the prior depends on."""
     match vae.prior:
-        case Regression(by_label=by_label):
-            return by_label or given.label is None
+        case Regression(by_label=by_label, covariate=covariate):
+            return Heard(by_label, {covariate: vae.told.index(covariate)})
         case Adversarial(by_label=by_label):
-            return by_label
-    return False
+            return Heard(by_label)
+    return NOTHING_HEARD
 
 
 def _from_python(assembly: Assembly) -> bool:

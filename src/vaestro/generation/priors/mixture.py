@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor
 
+from vaestro.foundation.errors import RecipeError
 from vaestro.foundation.randomness import Stream, derive_seed
 from vaestro.generation.priors.components import Components
 from vaestro.generation.priors.config import MixtureConfig
@@ -39,7 +40,8 @@ def fit_mixture(latents: Latents, told: Told, config: MixtureConfig, seed: int) 
     greatest log density, of each label apart where there are enough of them.
 
     EM (Dempster, Laird and Rubin 1977) from scikit-learn, started by k-means. The number of
-    components is doubled until two steps in a row bring nothing.
+    components is doubled until two steps in a row bring nothing. Raises RecipeError when more
+    components are asked for than there are latents to fit them to.
     """
 
     def fit(some: Latents, covariates: Tensor) -> Fitted:
@@ -53,11 +55,22 @@ def _chosen(latents: Latents, covariates: Tensor, config: MixtureConfig, seed: i
     whole = replace(latents, given=latents.given._replace(label=None, covariates=covariates))
     rows = torch.linspace(0, len(whole) - 1, min(config.rows, len(whole))).round().long()
     learnt, aside = whole.at(rows).parted(seed)
+    _require_enough(learnt, whole, config)
     size = latents.dimensions + covariates.shape[1]
     kinds: tuple[Covariance, ...] = ("full", "diagonal") if size <= FULL_UP_TO else ("diagonal",)
     kinds = kinds if config.covariance is None else (config.covariance,)
     found = [one for kind in kinds for one in _ladder(learnt, aside, kind, config, seed)]
     return max(found, key=lambda one: one.nats).fitted
+
+
+def _require_enough(learnt: Latents, whole: Latents, config: MixtureConfig) -> None:
+    """Raise RecipeError for more components than there are latents to start them at."""
+    if (config.components or 0) > len(learnt):
+        raise RecipeError(
+            f"components={config.components} needs as many latents, and of {len(whole):,} (of one "
+            f"label, where labels are told) {len(learnt):,} are left to fit to once some are set "
+            f"aside; give components={len(learnt)} or fewer"
+        )
 
 
 def _ladder(

@@ -13,7 +13,7 @@ from vaestro.health.diagnosis.gradient_flow import detached
 from vaestro.health.diagnosis.patient import Patient
 from vaestro.health.diagnosis.prior import prior_mismatch
 from vaestro.health.diagnosis.prior_scale import prior_scale
-from vaestro.health.diagnosis.progress import stalled, undertrained
+from vaestro.health.diagnosis.progress import pays_too_much, stalled, undertrained
 from vaestro.health.diagnosis.reduction import wrong_reduction
 from vaestro.health.diagnosis.sampler_scale import sampler_scale
 from vaestro.health.diagnosis.unsaved import unsaved
@@ -90,7 +90,11 @@ NEEDS = (
     Need("stand-alone decoder", lambda p, e: p.generator is None, "generator"),
     Need("overfitting", lambda p, e: p.held_out is None, "held_out"),
     Need("progress of training", lambda p, e: len(p.history) < 3, "history"),
-    Need("use of the condition", lambda p, e: p.given.label is None, "labels"),
+    Need(
+        "use of the condition",
+        lambda p, e: p.given.label is None and not p.heard.columns,
+        "labels",
+    ),
 )
 
 
@@ -109,7 +113,13 @@ def summary(findings: tuple[Finding, ...], evidence: Evidence) -> str:
     seen = evidence.seen
     live = f"{seen.live} of {seen.latent} latent dimensions are live, " if seen.stochastic else ""
     better = seen.constant - seen.data_term
+    cost = (
+        f"; the code costs {seen.prior_term:.2f}, more than it saves"
+        if pays_too_much(evidence)
+        else ""
+    )
+    began = "No fault was found" if cost else "Healthy"
     return (
-        f"Healthy: {live}and the data term of {seen.data_term:.2f} nats is {better:.2f} below that "
-        "of the best constant."
+        f"{began}: {live}and the data term of {seen.data_term:.2f} nats is {better:.2f} below that "
+        f"of the best constant{cost}."
     )

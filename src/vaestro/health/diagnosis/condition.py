@@ -1,77 +1,86 @@
-"""A condition that the decoder ignores: samples asked for one label look like those of another."""
+"""A condition that the decoder ignores: samples asked for one value look like those of another."""
 
 import torch
-from torch import Tensor
 
 from vaestro.foundation.samples import Given
 from vaestro.health.diagnosis.collapse import dead_output
 from vaestro.health.diagnosis.evidence import Evidence
 from vaestro.health.diagnosis.examination import Codes
+from vaestro.health.diagnosis.heard import Heard, design
 from vaestro.health.diagnosis.observation import total_variance
 from vaestro.health.finding import Finding
 
 MATTERS = 0.02
-"""Labels that explain less than this share of tr S need not matter to a decoder."""
+"""A condition that explains less than this share of tr S need not matter to a decoder."""
 IGNORED = 0.02
-"""A decoder moved by the label less than this share of what the labels explain ignores it."""
+"""A decoder moved by the condition less than this share of what that explains ignores it."""
 
 
 def condition_ignored(evidence: Evidence) -> Finding | None:
-    """The label changes next to nothing in what is decoded from the same z."""
+    """What the model is told changes next to nothing in what is decoded from the same z. What its
+    prior is told too is not asked for: the codes carry that."""
     patient, codes = evidence.patient, evidence.seen.train
-    told = codes.given.covariates if codes.given.label is None else codes.given.label
-    if not patient.told or patient.prior_told or told is None or not codes.finite:
+    asked = patient.heard.less(patient.carried)
+    told = asked.of(codes.given)
+    if not patient.told or all(part is None for part in told) or not codes.finite:
         return None
-    between = _between(codes, told)
-    if between < MATTERS:
+    explained = _explained(codes, told)
+    if explained < MATTERS:
         return None
-    numbers = {"variance_explained_by_label": between}
+    numbers = {"variance_explained_by_condition": explained}
     if not patient.decoder_told:
-        return _finding("The label enters the encoder only; decode(z) is not told it", numbers)
-    moved = _moved(evidence) / between
+        return _finding(asked, _unheard(asked), numbers)
+    moved = _moved(evidence, asked) / explained
     if moved >= IGNORED or dead_output(evidence) is not None:
         return None  # a dead decoder ignores everything
-    numbers["moved_by_label_over_explained"] = moved
-    return _finding("Changing the label changes next to nothing in what is decoded", numbers)
+    numbers["moved_by_condition_over_explained"] = moved
+    what = f"Changing {asked.words()} changes next to nothing in what is decoded"
+    return _finding(asked, what, numbers)
 
 
-def _between(codes: Codes, label: Tensor) -> float:
-    """The share of tr S between the means of whole-number labels; of others, what a line in them
-    explains."""
+def _explained(codes: Codes, told: Given) -> float:
+    """The share of tr S between the means of whole-number labels; of others, and of covariates,
+    what a line in them explains."""
     total = max(total_variance(codes.x), 1e-30)
-    flat = codes.x.flatten(1).double()
-    centred = flat - flat.mean(0)
-    if label.dim() == 1 and not label.is_floating_point():
-        design = (label[:, None] == label.unique()).double()
-    else:
-        design = label.double().reshape(len(label), -1)
-        design = torch.cat([design, torch.ones_like(design[:, :1])], 1)
-    solution = torch.linalg.lstsq(design.cpu(), centred.cpu(), driver="gelsd").solution
-    explained = (design.cpu() @ solution).square().sum(1).mean()
-    by_chance = int(design.shape[1]) / len(label)
+    flat = codes.x.flatten(1).double().cpu()
+    centred, columns = flat - flat.mean(0), design(told).cpu()
+    solution = torch.linalg.lstsq(columns, centred, driver="gelsd").solution
+    explained = (columns @ solution).square().sum(1).mean()
+    by_chance = int(columns.shape[1]) / len(columns)
     share: float = float(explained) / total - by_chance
     return share
 
 
-def _moved(evidence: Evidence) -> float:
-    """Half the mean squared difference of what is decoded from one prior draw under two labels,
-    those of two random samples, as a share of tr S."""
+def _moved(evidence: Evidence, asked: Heard) -> float:
+    """Half the mean squared difference of what is decoded from one prior draw under two conditions,
+    which differ by what is asked of two random samples, as a share of tr S."""
     codes, patient = evidence.seen.train, evidence.patient
     z = evidence.seen.prior_draws.to(codes.mean)
     order = torch.randperm(len(z), generator=torch.Generator().manual_seed(9))
-    other: Given = codes.given.part(order)
+    other = asked.exchanged(codes.given, order)
     with torch.no_grad():
         one, two = (patient.decode(z, given).mean for given in (codes.given, other))
     moved = 0.5 * (one - two).double().square().flatten(1).sum(1).mean()
     return float(moved) / max(total_variance(codes.x), 1e-30)
 
 
-def _finding(what: str, numbers: dict[str, float]) -> Finding:
-    share = numbers["variance_explained_by_label"]
+def _unheard(asked: Heard) -> str:
+    words, several = asked.words(), asked.several
+    entering = f"{words[0].upper()}{words[1:]} {'enter' if several else 'enters'}"
+    return f"{entering} the encoder only; decode(z) is not told {_it(asked)}"
+
+
+def _finding(asked: Heard, what: str, numbers: dict[str, float]) -> Finding:
+    share, it = numbers["variance_explained_by_condition"], _it(asked)
+    explain = "they explain" if asked.several else "it explains"
     return Finding(
         "condition_ignored",
-        f"{what}, though labels explain {share:.0%} of the variance of the data: samples cannot be "
-        "asked for a label.",
+        f"{what}, though {explain} {share:.0%} of the variance of the data: samples cannot be "
+        f"asked for {it}.",
         numbers,
-        ("give the label to the decoder too, beside z, and train again",),
+        (f"give {asked.words()} to the decoder too, beside z, and train again",),
     )
+
+
+def _it(asked: Heard) -> str:
+    return "them" if asked.several else "it"

@@ -172,7 +172,7 @@ def _decode(patient: Patient, z: Tensor, given: Given) -> Decoded:
 
 def by_label(patient: Patient, codes: Codes) -> list[Tensor]:
     """The samples of each label where the decoder is told whole-number labels, else all in one."""
-    label = codes.given.label
+    label = patient.heard.of(codes.given).label
     if not patient.decoder_told or label is None or label.is_floating_point() or label.dim() > 1:
         return [codes.x]
     return [codes.x[label == one] for one in label.unique()]

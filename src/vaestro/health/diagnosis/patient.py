@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from vaestro.foundation.samples import NOTHING, Given
+from vaestro.health.diagnosis.heard import NOTHING_HEARD, THE_LABEL, Heard
 from vaestro.probability.posterior import Posterior
 
 
@@ -74,10 +75,12 @@ class Patient:
     held_out_given: Given = NOTHING
     beta: float = 1.0
     told: bool = False
-    """Whether any of encode and decode takes the labels."""
+    """Whether any of encode and decode takes what is told."""
     decoder_told: bool = False
-    prior_told: bool = False
-    """Whether the prior itself depends on what is told: samples carry it then by their codes."""
+    heard: Heard = THE_LABEL
+    """What of `given` encode and decode read."""
+    carried: Heard = NOTHING_HEARD
+    """What the prior itself depends on: samples carry it by their codes."""
     draw: Callable[[int, Given], Tensor] | None = None
     divergence: Callable[[Posterior, Tensor, Given, Tensor], Tensor] | None = None
     log_prior: Callable[[Tensor, Given], Tensor] | None = None

@@ -21,6 +21,8 @@ MOVED = 0.003
 """A loss that moved by less than this share of its size stands still."""
 WIDEST = 2048
 """Elements up to which a covariance is taken."""
+YOUNG = 3
+"""Of fewer epochs nobody can tell whether the loss moves."""
 FEW = 5
 """After so few epochs a loss that rests may only be on its first plateau."""
 BLIND = 0.95
@@ -98,15 +100,24 @@ def no_better(evidence: Evidence) -> bool:
     return saved <= 0 or (costly and unexplained(evidence) > BLIND)
 
 
+def pays_too_much(evidence: Evidence) -> bool:
+    """Whether the code costs more nats than the data term saves over the best constant."""
+    seen = evidence.seen
+    saved = seen.constant - seen.data_term
+    return seen.stochastic and evidence.effective_beta * seen.prior_term > max(saved, 0.0)
+
+
 def undertrained(evidence: Evidence) -> Finding | None:
-    """The loss was still falling, or the model is no better than a constant and moving."""
+    """The loss was still falling, or the model is no better than a constant and moving. Of a run of
+    one or two epochs nobody can tell whether it moves."""
     seen, history = evidence.seen, evidence.patient.history
     if not seen.train.finite:
         return None
-    worse = no_better(evidence)
+    young = len(history) < YOUNG
+    worse = no_better(evidence) or (young and pays_too_much(evidence))
     linear = linear_share(evidence)
     behind = linear is not None and linear < BEHIND
-    moving = not history or _moved(history) > MOVED
+    moving = young or _moved(history) > MOVED
     share = last_quarter(history)
     good = unexplained(evidence) < 0.5 and share is not None and share < STEEP
     if (still_falling(history) and not good) or (moving and (worse or behind)):
@@ -117,7 +128,7 @@ def undertrained(evidence: Evidence) -> Finding | None:
 def stalled(evidence: Evidence) -> Finding | None:
     """The loss stands still while the model is no better than the best constant."""
     seen, history = evidence.seen, evidence.patient.history
-    if not seen.train.finite or len(history) < 3 or not no_better(evidence):
+    if not seen.train.finite or len(history) < YOUNG or not no_better(evidence):
         return None
     if _moved(history) > MOVED:
         return None

@@ -10,6 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from vaestro.health.finding import Finding
+from vaestro.health.forecast.calibration import LEAST_RATIO
 from vaestro.health.forecast.cost import Cost
 from vaestro.health.forecast.count import live_count
 from vaestro.health.forecast.escape import Growth, Verdict
@@ -19,7 +20,14 @@ from vaestro.health.forecast.look import Look
 from vaestro.health.forecast.setting import Setting
 from vaestro.health.forecast.threshold import Threshold, threshold
 from vaestro.health.forecast.verdict import judged, open_to_a_probe
-from vaestro.health.forecast.words import UNSETTLED, Living, memorises, reasons, sentence
+from vaestro.health.forecast.words import (
+    UNSETTLED,
+    Living,
+    Strongest,
+    memorises,
+    reasons,
+    sentence,
+)
 from vaestro.probability.posterior import DeterministicConfig
 
 MOST_EIGENVALUES = 512
@@ -35,8 +43,9 @@ class Forecast:
     along directions of one half, measured in the other; held_out_interval: 95 % each; samples: how
     many they are from. sub_gaussian_proxy: the effective beta up to which a living state may exist
     beside the collapsed one, along the leading direction. largest_beta_...: values of the recipe's
-    objective.beta. baselines: nats per sample in natural units. live_dimensions: the number of
-    directions that pay for themselves, at most `latent`; live_expected: how many dimensions will
+    objective.beta, on held-out samples where the sample's own would speak against the verdict.
+    baselines: nats per sample in natural units. live_dimensions: the number of directions that
+    pay for themselves, at most `latent`; live_expected: how many dimensions will
     live at the end of a run that escapes, with its 80 % interval; None where the notion does not
     apply. unsettled: the verdict is by rule, and a probe of the run's first steps
     would settle it. remedies: edits under which the verdict is ok, none where it is already;
@@ -83,13 +92,22 @@ class Forecast:
 
 @dataclass(frozen=True)
 class Judgement:
-    """The verdict and what it was made from; `values` are the eigenvalues of M that decide, and
-    `open` whether a probe would tell more than the rule that it was made by."""
+    """The verdict and what it was made from; `values` are the eigenvalues of M that count,
+    `largest` is the one that decided, and `open` whether a probe would tell more than the rule that
+    it was made by."""
 
     verdict: Verdict
     threshold: Threshold
     values: Tensor
+    largest: float
     open: bool
+
+    @property
+    def deceived(self) -> bool:
+        """Whether the samples' own leading eigenvalue would live, and on others it will not."""
+        return self.verdict == "collapse" and float(self.values[0]) > max(
+            self.largest, self.threshold.at
+        )
 
 
 def judgement(
@@ -105,7 +123,7 @@ def judgement(
     largest = float(spectrum.held_out[0] if len(spectrum.held_out) else values[0])
     at = threshold(setting, values, found.constant - log_det)
     more = growth is None and open_to_a_probe(largest, setting, at)
-    return Judgement(judged(largest, setting, at, growth), at, values, more)
+    return Judgement(judged(largest, setting, at, growth), at, values, largest, more)
 
 
 def forecast(
@@ -125,8 +143,9 @@ def forecast(
     live = _live(made, setting, found, growth)
     effective = made.threshold.effective
     beta = setting.final_beta if effective is None else setting.as_recipe(effective)
-    one, half = _largest_betas(made.values, setting)
-    said = sentence(made.verdict, float(relative[0]), live, setting)
+    one, half = _largest_betas(made, setting)
+    strongest = Strongest(made.largest / unit, float(relative[0]), made.deceived)
+    said = sentence(made.verdict, strongest, live, setting)
     unsettled = made.open and not probed
     return Forecast(
         elements=found.elements,
@@ -147,7 +166,7 @@ def forecast(
         verdict=made.verdict,
         unsettled=unsettled,
         sentence=f"{said} {UNSETTLED}" if unsettled else said,
-        reasons=tuple(reasons(found, setting, made.threshold, made.verdict, relative)),
+        reasons=tuple(reasons(found, setting, made.threshold, made.verdict, relative, strongest)),
         remedies=() if made.verdict == "ok" else against_collapse,
         against_collapse=against_collapse,
         baselines=_baselines(found, setting, effective, log_det),
@@ -176,11 +195,14 @@ def _live(made: Judgement, setting: Setting, found: Look, growth: Growth | None)
     return Living(count, live.expected, live.low if made.verdict == "ok" else 0, live.high)
 
 
-def _largest_betas(values: Tensor, setting: Setting) -> tuple[float | None, float | None]:
-    """The recipe's largest beta at which one, and at which half of the latents live."""
+def _largest_betas(made: Judgement, setting: Setting) -> tuple[float | None, float | None]:
+    """The recipe's largest beta at which one, and at which half of the latents live; on held-out
+    samples, and for good, where those of the sample would speak against the verdict."""
     if setting.noise == 0 or setting.prior == "adversarial":
         return None, None
-    half = (setting.latent + 1) // 2
+    values, half = made.values, (setting.latent + 1) // 2
+    if made.deceived:
+        values = as_held_out(values, made.largest) / LEAST_RATIO
     each = [float(values[n - 1]) if n <= len(values) else 0.0 for n in (1, half)]
     one, many = (setting.as_recipe(value / setting.noise) for value in each)
     return one, many if many > 0 else None

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+from vaestro.health.forecast.calibration import LEAST_RATIO
 from vaestro.health.forecast.escape import Verdict
 from vaestro.health.forecast.look import Look
 from vaestro.health.forecast.setting import Setting
@@ -29,8 +30,33 @@ class Living(NamedTuple):
     high: int
 
 
-def sentence(verdict: Verdict, strongest: float, live: Living | None, setting: Setting) -> str:
-    """The verdict in one sentence. `strongest`: the largest eigenvalue over the threshold."""
+class Strongest(NamedTuple):
+    """The largest eigenvalue over the threshold: the one that decided, and that of the samples it
+    was found in; `apart`: the two speak for different verdicts."""
+
+    decided: float
+    own: float
+    apart: bool
+
+    @property
+    def told(self) -> float:
+        """The number to print: the sample's own, unless it would speak against the verdict."""
+        return self.decided if self.apart else self.own
+
+    @property
+    def whence(self) -> str:
+        """Where it is from, if that matters, and what it falls short of."""
+        found = (
+            f" on samples that were not used to find it ({self.own:.3g} on those that were)"
+            if self.apart
+            else ""
+        )
+        needed = f", and a live dimension needs {LEAST_RATIO:.3g}" if self.told > 1 else ""
+        return found + needed
+
+
+def sentence(verdict: Verdict, strongest: Strongest, live: Living | None, setting: Setting) -> str:
+    """The verdict in one sentence."""
     if setting.prior == "adversarial":
         return "This run's codes are held by a discriminator: collapse is not forecast for it."
     if isinstance(setting.posterior, DeterministicConfig):
@@ -39,9 +65,10 @@ def sentence(verdict: Verdict, strongest: float, live: Living | None, setting: S
         return "The forecast does not apply to this run."
     if verdict == "collapse":
         return (
-            f"This run will collapse: the strongest direction of the data is {strongest:.2g} of "
-            f"what the prior term asks, so that none of {setting.latent} latent dimensions can "
-            "carry information."
+            f"This run will collapse: the strongest direction of the data is "
+            f"{strongest.told:.{4 if strongest.apart else 2}g} of what the prior term asks"
+            f"{strongest.whence}, so that none of {setting.latent} latent dimensions can carry "
+            "information."
         )
     if verdict == "at_risk":
         return (
@@ -57,13 +84,21 @@ def sentence(verdict: Verdict, strongest: float, live: Living | None, setting: S
 
 
 def reasons(
-    found: Look, setting: Setting, at: Threshold, verdict: Verdict, relative: Tensor
+    found: Look,
+    setting: Setting,
+    at: Threshold,
+    verdict: Verdict,
+    relative: Tensor,
+    strongest: Strongest,
 ) -> Iterator[str]:
     """Why, a sentence each, the most telling first."""
     yield from at.reasons
     if at.effective:
         yield _pressure(setting, at.effective)
-        yield _strength(relative, setting, verdict)
+        if verdict == "collapse":
+            yield _weakness(strongest)
+        else:
+            yield _strength(relative, setting)
     if found.condition is not None:
         yield _condition(found)
     yield from _trust(found, at)
@@ -87,13 +122,17 @@ def _pressure(setting: Setting, effective: float) -> str:
     )
 
 
-def _strength(relative: Tensor, setting: Setting, verdict: Verdict) -> str:
+def _weakness(strongest: Strongest) -> str:
+    costs = "costs about what it saves" if strongest.told > 1 else "costs more than it saves"
+    return (
+        "A direction of the data lives only above 1 on the scale of the eigenvalues, and the "
+        f"strongest is at {strongest.told:.{4 if strongest.apart else 3}g}{strongest.whence}: "
+        f"storing it {costs}."
+    )
+
+
+def _strength(relative: Tensor, setting: Setting) -> str:
     strongest, count = float(relative[0]), int((relative > 1).sum())
-    if verdict == "collapse":
-        return (
-            f"A direction of the data lives above 1 on the scale of the eigenvalues, and the "
-            f"strongest is at {strongest:.3g}: storing it costs more than it saves."
-        )
     capped = f", and the model has {setting.latent} latents" if count > setting.latent else ""
     those = (
         "1 direction of the data pays for itself"
