@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -16,7 +17,13 @@ from safetensors.torch import load_file
 from tests.conftest import Silent, small_recipe
 from vaestro.experiments import train as training
 from vaestro.experiments.recipe import Recipe, apply
-from vaestro.foundation.errors import CheckpointError, RecipeError, RunFolderError, StorageError
+from vaestro.foundation.errors import (
+    CheckpointError,
+    DataError,
+    RecipeError,
+    RunFolderError,
+    StorageError,
+)
 from vaestro.runs.folder import RunFolder
 from vaestro.training import step as stepping
 
@@ -156,8 +163,6 @@ def test_killed_in_mid_epoch_equals_straight(
 def test_counts_resume_too(
     likelihood: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import numpy as np
-
     counts = np.random.default_rng(0).poisson(3.0, (600, 12)).astype(np.int32)
     np.savez(tmp_path / "counts.npz", counts=counts)
     recipe = small_recipe(
@@ -373,3 +378,65 @@ def test_checkpoints_keep_the_newest_two_and_the_plan(tmp_path: Path) -> None:
     body = json.loads((folder.checkpoints / names[0] / "state.json").read_text())["body"]
     assert body["plan"] == folder.read_manifest()["plan"]
     assert body["plan"]["threads"] == 1
+
+
+def table(path: Path, rows: int, columns: int = 6, seed: int = 0, shift: float = 0.0) -> None:
+    """A table whose first rows are the same however many there are."""
+    x = np.random.default_rng(seed).normal(size=(rows, columns)) + shift
+    np.savetxt(path, x, delimiter=",", header=",".join("abcdefgh"[:columns]), comments="")
+
+
+def trained_on_a_table(folder: Path) -> tuple[Path, Path]:
+    """The table, and a run on it of one epoch."""
+    table(folder / "t.csv", 80)
+    recipe = small_recipe(
+        data={"kind": "arrays", "path": str(folder / "t.csv")},
+        model={"likelihood": {"kind": "gaussian"}},
+        training={"batch_size": 20, "epochs": 1},
+    )
+    train_straight(recipe, folder / "run")
+    return folder / "t.csv", folder / "run"
+
+
+def longer(recipe: Recipe) -> Recipe:
+    return apply(recipe, ["training.epochs=2"])
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"rows": 120}, "holds 120 samples of shape (6,) now"),
+        ({"rows": 80, "seed": 1}, "holds as many now, with other numbers"),
+        ({"rows": 80, "columns": 5}, "holds 80 samples of shape (5,) now"),
+    ],
+)
+def test_other_data_are_refused(changed: dict[str, Any], said: str, tmp_path: Path) -> None:
+    """Their split would be another one: what was held out would be trained on."""
+    path, run = trained_on_a_table(tmp_path)
+    before = {p: p.read_bytes() for p in run.rglob("*") if p.is_file()}
+    table(path, **changed)
+    with pytest.raises(DataError) as caught:
+        training.resume(run, longer, Silent())
+    told = str(caught.value)
+    assert told.startswith(f"{run} was trained on 80 samples of shape (6,), and t.csv {said}")
+    assert told.endswith("restore them, or start a new run")
+    assert before == {p: p.read_bytes() for p in run.rglob("*") if p.is_file()}
+    table(path, 80)
+    assert training.resume(run, longer, Silent())["status"] == "finished"
+
+
+def test_a_run_without_a_digest_goes_on(tmp_path: Path) -> None:
+    """As earlier versions left it."""
+    path, run = trained_on_a_table(tmp_path)
+    manifest = json.loads((run / "manifest.json").read_text())
+    del manifest["data"]["digest"]
+    (run / "manifest.json").write_text(json.dumps(manifest))
+    table(path, 80, shift=0.1)
+    assert training.resume(run, longer, Silent())["status"] == "finished"
+
+
+def test_data_that_a_recipe_decides_have_no_digest(tmp_path: Path) -> None:
+    """Their last digits may differ on the machine where a run goes on."""
+    train_straight(small_recipe(), tmp_path / "run")
+    manifest = json.loads((tmp_path / "run" / "manifest.json").read_text())
+    assert "digest" not in manifest["data"]

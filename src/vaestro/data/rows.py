@@ -17,6 +17,7 @@ class Rows(Protocol):
 
     Reading is a pure function of the numbers asked for and safe from several threads. Rows whose
     numbers were checked where they come from set `finite = True`: nobody reads them all to see.
+    Rows that are made when asked for may have `made_of`: the arrays by which they are known again.
     """
 
     @property

@@ -11,6 +11,7 @@ from vaestro.data.arrays import ArraysConfig
 from vaestro.data.dataset import DataSet
 from vaestro.experiments.assemble import Assembly
 from vaestro.experiments.recipe import Recipe
+from vaestro.experiments.same_data import known_by
 from vaestro.foundation.files import write_json, write_text
 from vaestro.health.forecast.forecast import Forecast
 from vaestro.runs.folder import RunFolder
@@ -20,7 +21,7 @@ def write_beginning(folder: RunFolder, recipe: Recipe, assembly: Assembly, told:
     """Write what a run's folder holds before its first step; `recipe` as it is kept there."""
     write_text(folder.recipe, recipe.to_yaml())
     write_json(folder.forecast, told.as_json())
-    _write_manifest(folder, assembly)
+    _write_manifest(folder, recipe, assembly)
 
 
 def kept_data(recipe: Recipe, data: DataSet, root: Path) -> Recipe:
@@ -40,8 +41,8 @@ def kept_data(recipe: Recipe, data: DataSet, root: Path) -> Recipe:
     return recipe.model_copy(update={"data": source})
 
 
-def _write_manifest(folder: RunFolder, assembly: Assembly) -> None:
-    recipe, material, vae = assembly.recipe, assembly.material, assembly.vae
+def _write_manifest(folder: RunFolder, recipe: Recipe, assembly: Assembly) -> None:
+    material, vae = assembly.material, assembly.vae
     spec = material.data.spec
     parameters = sum(p.numel() for p in vae.parameters())
     folder.update_manifest(
@@ -61,6 +62,7 @@ def _write_manifest(folder: RunFolder, assembly: Assembly) -> None:
             "labels": None if spec.label_names is None else list(spec.label_names),
             "covariates": list(material.data.covariates),
             "notes": list(material.data.notes),
+            **known_by(recipe, material),
             **{name: len(material.split.of(name)) for name in ("train", "validation", "test")},
         },
         transform=material.transform.facts(),

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from vaestro.data.augmentation import build_augmentation
 from vaestro.data.dataset import DataSet, require_learnable
+from vaestro.data.identity import identity
 from vaestro.data.samples import Samples
 from vaestro.data.source import load_data
 from vaestro.data.split import Split, split
@@ -51,6 +52,11 @@ class Material:
             total = total.to(batch.x.device) + batch.x.double().sum(0)
             count += len(batch.x)
         return (total / count).float()
+
+    @cached_property
+    def digest(self) -> str:
+        """By what the data are known again; runs that share the data share it."""
+        return identity(self.data)
 
     def some(self, name: str, most: int) -> Iterable[Batch]:
         """The batches of at most `most` samples of split `name`, evenly spread over it."""

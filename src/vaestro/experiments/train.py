@@ -23,6 +23,7 @@ from vaestro.experiments.recipe import (
     read_recipe,
     require_same,
 )
+from vaestro.experiments.same_data import require_same_data
 from vaestro.experiments.threads import threads_settled
 from vaestro.experiments.watch import Display
 from vaestro.foundation.files import write_json, write_text
@@ -123,13 +124,16 @@ def _go_on(
         display.say(warning)
     with planning.in_force(plan):
         if found is None:
-            assembly = threads_settled(given.assembly(recipe, plan), display.say)
+            assembly = given.assembly(recipe, plan)
+            require_same_data(folder, recipe, assembly.material)
+            assembly = threads_settled(assembly, display.say)
             state = assembly.fresh_state()
             if applied:
                 remedied.begin(folder, state, applied)
         else:
             kept = starting("module/transform.", found[0])
             assembly = given.assembly(unfilled(recipe), plan, kept=kept)
+            require_same_data(folder, recipe, assembly.material)
             assembly = replace(assembly, recipe=recipe)
             state = assembly.fresh_state()
             state.load(found[0], found[1]["numbers"])

@@ -54,7 +54,10 @@ def restored(config: Kind, spec: SampleSpec, kept: Mapping[str, Tensor]) -> Tran
     try:
         transform.load_state_dict(dict(kept))
     except RuntimeError as fault:
-        raise CheckpointError(f"the kept transform does not fit: {one_line(str(fault))}") from None
+        raise CheckpointError(
+            f"the kept transform does not fit samples of shape {spec.shape}; where the data were "
+            f"changed, restore them, or start a new run ({one_line(str(fault))})"
+        ) from None
     return transform
 
 

@@ -47,6 +47,11 @@ class Crops:
         return self.at_epoch(np.arange(self.count)[numbers], 0)
 
     @property
+    def made_of(self) -> tuple[np.ndarray, ...]:
+        """The volumes."""
+        return self.volumes
+
+    @property
     def sources(self) -> np.ndarray:
         """The number of each crop's volume (N,)."""
         return np.arange(self.count) % len(self.volumes)

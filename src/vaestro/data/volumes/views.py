@@ -96,6 +96,11 @@ class Views:
         return self.at_epoch(np.arange(self.count)[numbers], 0)
 
     @property
+    def made_of(self) -> tuple[np.ndarray, ...]:
+        """Where the atoms of every cloud are, and in which channels."""
+        return tuple(array for one in self.clouds for array in (one.positions, one.channel))
+
+    @property
     def groups(self) -> np.ndarray:
         """The number of each sample's cloud (N,)."""
         return np.arange(self.count) % len(self.clouds)

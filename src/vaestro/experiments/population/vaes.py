@@ -17,6 +17,7 @@ from vaestro.experiments.population import alike
 from vaestro.experiments.population.family import End
 from vaestro.experiments.population.surroundings import Surroundings
 from vaestro.experiments.recipe import Recipe, read_recipe
+from vaestro.experiments.same_data import require_same_data
 from vaestro.experiments.watch import Display
 from vaestro.foundation.errors import DivergedError
 from vaestro.runs.folder import RunFolder
@@ -85,7 +86,9 @@ class Vaes:
         """The parts of a run with the transform that it has."""
         require_same_changes(folder, self.changes)
         recipe = located(read_recipe(folder.recipe), folder.root)
-        return self._assembly(recipe, plan, starting("module/transform.", kept))
+        assembly = self._assembly(recipe, plan, starting("module/transform.", kept))
+        require_same_data(folder, recipe, assembly.material)
+        return assembly
 
     def stays(self, folder: RunFolder) -> bool:
         """Yes, unless a remedy sent it elsewhere."""
