@@ -17,6 +17,9 @@ from PIL import Image
 
 from tests.conftest import arrays_in
 from vaestro.cli.main import COMMANDS, main
+from vaestro.cli.refusal import refusal
+from vaestro.experiments.run import load
+from vaestro.foundation.errors import DataError
 
 FAST = [
     *("--set", "training.epochs=3"),
@@ -164,6 +167,23 @@ def test_data_of_ones_own(capsys: pytest.CaptureFixture[str], run: Path, tmp_pat
     assert record(capsys, "encode", str(run), "--out", str(out), *given)["n"] == 7
 
 
+def test_other_data_leave_the_runs_own_evaluation(
+    capsys: pytest.CaptureFixture[str], run: Path, tmp_path: Path
+) -> None:
+    """The page about a run is headed by what was measured on its own splits."""
+    own = record(capsys, "evaluate", str(run), "--samples", "2")
+    given = str(tmp_path / "x.npy")
+    np.save(given, np.random.default_rng(0).random((7, 1, 8, 8)).astype(np.float32))
+    code, out, _ = call(capsys, "evaluate", str(run), "--samples", "2", "--data", given)
+    assert (code, out.splitlines()[0]) == (0, f"{run}, {given}, 7 samples:")
+    assert out.splitlines()[-1].startswith("(printed only: evaluation.json and the report keep")
+    other = record(capsys, "evaluate", str(run), "--samples", "2", "--data", given)
+    assert (other["split"], other["settings"]["data"]) == ("data", given)
+    assert json.loads((run / "evaluation.json").read_text()) == own
+    with pytest.raises(DataError, match="its own splits"):
+        load(run).keep_evaluation(other)
+
+
 def test_traverse_and_interpolate(
     capsys: pytest.CaptureFixture[str], run: Path, tmp_path: Path
 ) -> None:
@@ -308,6 +328,72 @@ def test_a_full_disk_names_the_file_and_leaves_nothing_of_it(
     assert code == 1
     assert err == f"error: [Errno 28] No space left on device: '{tmp_path / 's.npz'}'\n"
     assert list(tmp_path.iterdir()) == []
+
+
+READ_ONLY = [
+    ("evaluate", "--samples", "2"),
+    ("doctor",),
+    ("report",),
+    ("fit-prior", "--kind", "gaussian"),
+    ("train", "--resume", "--set", "training.epochs=4", "--run"),
+]
+
+
+@pytest.mark.parametrize("command", READ_ONLY, ids=lambda command: command[0])
+def test_a_folder_that_cannot_be_written_is_one_line(
+    command: tuple[str, ...],
+    run: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What was measured is told all the same."""
+    locked = tmp_path / "locked"
+    shutil.copytree(run, locked)
+    opened = Path.open
+
+    def forbidden(path: Path, mode: str = "r", *more: Any, **named: Any) -> Any:
+        if set(mode) & set("wax+") and locked in path.parents:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return opened(path, mode, *more, **named)
+
+    monkeypatch.setattr(Path, "open", forbidden)
+    name, *options = command
+    code, out, err = call(capsys, name, *options, str(locked))
+    last = err.splitlines()[-1]
+    assert (code, last[: len("error: ")]) == (2, "error: ")
+    assert str(locked) in last
+    assert "cannot be written (permission denied)" in last
+    assert "chmod -R u+w" in last
+    assert ".partial" not in last
+    assert bool(out) == (name in ("evaluate", "doctor"))
+
+
+def test_a_file_that_cannot_be_read_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "mine.npy"
+    path.touch()
+    monkeypatch.setattr(os, "access", lambda *_given: False)
+    told = refusal(PermissionError(errno.EACCES, "Permission denied", str(path)))
+    assert told is not None
+    assert told.startswith(f"{path} cannot be read (permission denied)")
+    assert refusal(OSError(errno.ENOSPC, "No space left on device", str(path))) is None
+
+
+def test_a_folder_in_the_place_of_a_file_is_one_line(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(run, tmp_path / "r")
+    (tmp_path / "r" / "evaluation.json").unlink(missing_ok=True)
+    (tmp_path / "r" / "evaluation.json").mkdir()
+    code, out, err = call(capsys, "evaluate", str(tmp_path / "r"), "--samples", "2")
+    assert code == 2
+    assert "samples:" in out
+    taken = tmp_path / "r" / "evaluation.json"
+    assert err == f"error: {taken} cannot be used (is a directory); move what stands there " + (
+        "elsewhere\n"
+    )
 
 
 def test_an_interrupted_command_says_so(

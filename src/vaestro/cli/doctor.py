@@ -6,7 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from vaestro.cli.output import Json, finish
-from vaestro.experiments.diagnosis.doctor import diagnose_run
+from vaestro.experiments.diagnosis.doctor import examined, keep_diagnosis
 from vaestro.experiments.diagnosis.foreign import diagnose_folder
 from vaestro.foundation.errors import DataError
 from vaestro.health.adapters.folder import is_foreign
@@ -35,12 +35,17 @@ def doctor(
     kept in the run's folder as diagnosis.json. A folder of pythae or of a diffusers AutoencoderKL
     is examined too, on --data, and nothing is written into it.
     """
-    if is_foreign(run):
+    foreign = is_foreign(run)
+    if foreign:
         found = diagnose_folder(run, data, trust_pickle, beta)
     else:
         _require_plain(run, data, trust_pickle, beta)
-        found = diagnose_run(run)
-    finish({"run": str(run), **found.as_json()}, str(found), json)
+        found = examined(run)
+    try:
+        if not foreign:
+            keep_diagnosis(run, found)
+    finally:  # it is told also where it cannot be kept
+        finish({"run": str(run), **found.as_json()}, str(found), json)
 
 
 def _require_plain(run: Path, data: Path | None, trusted: bool, beta: float | None) -> None:

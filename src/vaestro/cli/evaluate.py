@@ -14,6 +14,9 @@ from vaestro.reports.conditioning import ignored
 from vaestro.reports.evaluation_text import printed
 
 NOT_NEGATIVE = validators.Number(gte=0)
+NOT_KEPT = (
+    "(printed only: evaluation.json and the report keep what was measured on the run's own splits)"
+)
 
 
 def evaluate(
@@ -21,7 +24,10 @@ def evaluate(
     /,
     *,
     split: Annotated[str, Parameter(help="train, validation or test.")] = "test",
-    data: Annotated[Path | None, Parameter(help="A file of samples instead of a split.")] = None,
+    data: Annotated[
+        Path | None,
+        Parameter(help="A file of samples instead of a split; told, not kept with the run."),
+    ] = None,
     samples: Annotated[
         int, Parameter(help="Importance samples for the NLL.", validator=AT_LEAST_ONE)
     ] = 64,
@@ -52,7 +58,8 @@ def evaluate(
     """Measure a run on a split: one record, all in nats per sample.
 
     Quick by default: the bound, the importance-weighted NLL, both terms, live dimensions,
-    reconstructions. --full adds baselines, tests of the latent space, and sample quality.
+    reconstructions. --full adds baselines, tests of the latent space, and sample quality. The
+    record is kept as evaluation.json, which the report shows; that of other --data is only printed.
     """
     wanted = SECTIONS if full else _names(sections)
     sources = _names(source) or ("prior",)
@@ -67,8 +74,16 @@ def evaluate(
     record = loaded.evaluate(
         split, x, samples, seed, conditioning, wanted, ais, sources, labels, covariates
     )
-    loaded.keep_evaluation(record)
-    finish(record, "\n".join([printed(record), *ignored(record, loaded.recipe.plain())]), json)
+    if data is not None:
+        record["settings"]["data"] = str(data)
+    lines = [printed(record), *ignored(record, loaded.recipe.plain())]
+    try:
+        if data is None:
+            loaded.keep_evaluation(record)
+        else:
+            lines.append(NOT_KEPT)
+    finally:  # it is told also where it cannot be kept
+        finish(record, "\n".join(lines), json)
 
 
 def _names(text: str | None) -> tuple[str, ...]:

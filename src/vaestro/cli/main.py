@@ -94,6 +94,7 @@ def _fail_known(fault: Exception) -> None:
     """One line for a known fault; an unknown one is ours and keeps its traceback."""
     from cyclopts import CycloptsError, UnknownOptionError
 
+    from vaestro.cli.refusal import refusal
     from vaestro.foundation.errors import UserError, VaestroError
 
     if isinstance(fault, CycloptsError):
@@ -101,6 +102,9 @@ def _fail_known(fault: Exception) -> None:
         _fail(f"{str(fault).rstrip('., ')}; --help tells what is legal{field}", 2)
     if isinstance(fault, UserError):
         _fail(str(fault), 2)
+    refused = refusal(fault) if isinstance(fault, OSError) else None
+    if refused is not None:
+        _fail(refused, 2)
     if isinstance(fault, (VaestroError, OSError, MemoryError)):
         _fail(str(fault) or type(fault).__name__, 1)
     raise fault

@@ -130,7 +130,13 @@ class Run:
         return references_of_split(*parts, split)
 
     def keep_evaluation(self, record: dict[str, Any]) -> None:
-        """Write evaluation.json."""
+        """Write evaluation.json, which the report shows. Raises DataError for a record of samples
+        `x`: the run's own is about its splits."""
+        if record["split"] not in SPLITS:
+            raise DataError(
+                "a run keeps what was measured on its own splits, and this record is of other "
+                "samples; keep it in a file of your own"
+            )
         write_json(self.folder.evaluation, record)
 
     def sample(

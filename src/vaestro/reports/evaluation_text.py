@@ -5,7 +5,7 @@ from typing import Any
 
 from vaestro.reports.conditioning import effect_lines
 from vaestro.reports.evaluation import sections
-from vaestro.reports.facts import finite
+from vaestro.reports.facts import finite, mapping
 from vaestro.reports.numerals import number
 from vaestro.reports.quantities import QUANTITIES, Row, Section, with_error
 
@@ -16,7 +16,9 @@ LEAST_WIDTH = 12
 
 def printed(record: Mapping[str, Any]) -> str:
     """Every figure that people read, the quick ones first, then a table for each section."""
-    head = f"{record.get('run')}, {record.get('split')} split, {number(record.get('n'))} samples:"
+    other = mapping(record.get("settings")).get("data")
+    measured = f"{record.get('split')} split" if other is None else other
+    head = f"{record.get('run')}, {measured}, {number(record.get('n'))} samples:"
     lines = [head, *_lines(_quick(record))]
     cap = finite(record.get("mutual_information_cap"))
     if cap is not None:

@@ -57,7 +57,24 @@ class Subject:
 def diagnose_run(
     root: str | Path, encoder: nn.Module | None = None, decoder: nn.Module | None = None
 ) -> Diagnosis:
-    """Examine the run in the folder `root`, and write diagnosis.json into it.
+    """What `examined` finds of the run in the folder `root`, written into it as diagnosis.json.
+
+    Raises UserError in one line for a folder without a trained model.
+    """
+    found = examined(root, encoder, decoder)
+    keep_diagnosis(root, found)
+    return found
+
+
+def keep_diagnosis(root: str | Path, found: Diagnosis) -> None:
+    """Write diagnosis.json into the folder `root` of a run."""
+    write_json(RunFolder(Path(root)).diagnosis, found.as_json())
+
+
+def examined(
+    root: str | Path, encoder: nn.Module | None = None, decoder: nn.Module | None = None
+) -> Diagnosis:
+    """Examine the run in the folder `root`; nothing is written.
 
     `encoder`, `decoder`: modules of the same shapes, for a run whose networks came from Python.
     Remedies are `field.path=value` edits that are legal in the run's recipe and change it. Raises
@@ -76,7 +93,6 @@ def diagnose_run(
         found = advised(found, run.folder, assembly)
     finally:
         assembly.stream.close()
-    write_json(run.folder.diagnosis, found.as_json())
     return found
 
 
