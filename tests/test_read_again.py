@@ -204,6 +204,8 @@ def test_new_samples_are_told_what_those_of_a_split_are(conditional: tuple[Run, 
         np.testing.assert_allclose(found.mean.numpy(), expected, rtol=1e-5)
     decoded = run.decode(expected, labels=1 - numbers, covariates=age)
     assert np.abs(decoded - run.decode(expected, labels=numbers, covariates=age)).max() > 0
+    with pytest.raises(DataError, match="are those of x, and none was given"):
+        run.encode(labels=numbers)
 
 
 UNTOLD: list[tuple[dict[str, Any], str]] = [

@@ -76,7 +76,8 @@ class Run:
         `labels` (N,) (numbers or names) and `covariates` (name -> (N,)) that a conditional model is
         told of them.
 
-        Raises DataError for an unknown or empty split, a wrong shape, or none to be looked at.
+        Raises DataError for an unknown or empty split, a wrong shape, conditions without `x`, or
+        none to be looked at.
         """
         if most is not None and most < 1:
             raise DataError(f"at most {most} samples were asked for; legal: 1 or more")
@@ -84,6 +85,8 @@ class Run:
             samples = self._samples_of(x, labels, covariates)
             samples = samples if most is None else samples.first(most)
             return lambda: samples.in_order(EVALUATION_BATCH)
+        if labels is not None or covariates is not None:
+            raise DataError("labels and covariates are those of x, and none was given; give x=...")
         if split not in SPLITS:
             raise DataError(f"there is no split {split!r}; legal: {', '.join(SPLITS)}")
         if len(self.material.split.of(split)) == 0:
