@@ -225,12 +225,12 @@ def test_lines_of_several_lengths_are_encoded_as_they_were_trained_on(tmp_path: 
     edits = [*TINY, *SMALL_NETWORKS]
     trained = train("streamlines", data=LINES, run=tmp_path / "r", set=edits, report=False)
     known = trained.material.data.natural(slice(None))
-    assert trained.encode(x=LINES).mean.equal(trained.encode(x=known).mean)  # type: ignore[arg-type]
-    originals, copies = trained.reconstruct(x=LINES)  # type: ignore[arg-type]
+    assert trained.encode(x=LINES).mean.equal(trained.encode(x=known).mean)
+    originals, copies = trained.reconstruct(x=LINES)
     np.testing.assert_array_equal(originals, known)
     assert copies.shape == known.shape
     with pytest.raises(DataError, match=r"1 with one point.*so that each has its row"):
-        trained.encode(x=[*LINES, np.zeros((1, 3))])  # type: ignore[arg-type]
+        trained.encode(x=[*LINES, np.zeros((1, 3))])
 
 
 def test_a_covariate_with_missing_values_is_refused() -> None:

@@ -67,14 +67,14 @@ class Run:
     def batches(
         self,
         split: str = "test",
-        x: np.ndarray | None = None,
+        x: Any = None,
         most: int | None = None,
         labels: Any = None,
         covariates: Any = None,
     ) -> Callable[[], Iterable[Batch]]:
-        """Model-space batches of a split, or of natural samples `x` (N, *) in its place, with the
-        `labels` (N,) (numbers or names) and `covariates` (name -> (N,)) that a conditional model is
-        told of them.
+        """Model-space batches of a split, or in its place of natural samples `x` (N, *), an array,
+        tensor, DataFrame or list of streamlines, with the `labels` (N,) (numbers or names) and
+        `covariates` (name -> (N,)) that a conditional model is told of them.
 
         Raises DataError for an unknown or empty split, a wrong shape, conditions without `x`, or
         none to be looked at.
@@ -96,7 +96,7 @@ class Run:
     def evaluate(
         self,
         split: str = "test",
-        x: np.ndarray | None = None,
+        x: Any = None,
         samples: int = 64,
         seed: int = 0,
         conditioning: bool = True,
@@ -124,9 +124,7 @@ class Run:
         record = evaluate(self.vae, batches, settings, beside, drawn)
         return {"run": str(self.folder.root), "split": "data" if x is not None else split, **record}
 
-    def _references(
-        self, split: str, x: np.ndarray | None, labels: Any, covariates: Any
-    ) -> References:
+    def _references(self, split: str, x: Any, labels: Any, covariates: Any) -> References:
         parts = (lambda: self.material, self.spec, self.folder)
         if x is not None:
             return references_of_samples(*parts, self._samples_of(x, labels, covariates))
@@ -213,7 +211,7 @@ class Run:
     def encode(
         self,
         split: str = "test",
-        x: np.ndarray | None = None,
+        x: Any = None,
         labels: Any = None,
         covariates: Any = None,
     ) -> Encoded:
@@ -244,7 +242,7 @@ class Run:
     def reconstruct(
         self,
         split: str = "test",
-        x: np.ndarray | None = None,
+        x: Any = None,
         most: int | None = None,
         labels: Any = None,
         covariates: Any = None,
@@ -260,7 +258,7 @@ class Run:
             )
         return torch.cat(originals).numpy(), torch.cat(copies).numpy()
 
-    def _samples_of(self, x: np.ndarray, labels: Any, covariates: Any) -> Samples:
+    def _samples_of(self, x: Any, labels: Any, covariates: Any) -> Samples:
         any_real = "real" in self.vae.likelihood.supports
         natural = natural_samples("the given data", x, self.spec, any_real)
         samples = Samples.natural(natural, self.plan.device, self.plan.dtype)
