@@ -73,7 +73,14 @@ def assembled(name: str, files: dict[str, Path]) -> Assembly:
     return assemble(recipe, choose(recipe.training))
 
 
-@pytest.mark.parametrize("name", built_in())
+LARGE = ("norb-conv", "norb-conv-fitted")
+"""Recipes of which a few steps take half a minute."""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.slow) if name in LARGE else name for name in built_in()],
+)
 def test_every_recipe_resumes_exactly(
     name: str, files: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -113,6 +113,7 @@ def vaestro(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_the_command_trains_resumes_and_refuses_in_one_line(tmp_path: Path) -> None:
     small = [
         "--set=training.epochs=1",
