@@ -1,5 +1,6 @@
 """Shared by the tests: one thread each, where real data lie, a small recipe, a silent display."""
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 import torch
 
 from tests.postgres import postgres, url  # noqa: F401  (fixtures)
+from vaestro.cli.main import main
 from vaestro.experiments.assemble import Assembly, assemble
 from vaestro.experiments.recipe import Recipe
 from vaestro.training import plan as planning
@@ -104,3 +106,13 @@ def updated(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 @pytest.fixture
 def recipe() -> Callable[..., Recipe]:
     return small_recipe
+
+
+def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
+    """What a command prints with --json."""
+    with pytest.raises(SystemExit) as ended:
+        main([*arguments, "--json"])
+    shown = capsys.readouterr()
+    assert ended.value.code == 0, shown.err
+    found: dict[str, Any] = json.loads(shown.out)
+    return found

@@ -2,13 +2,13 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from tests.conftest import Silent, arrays_in, small_recipe
+from tests.conftest import printed as run
 from vaestro.cli.main import main
 from vaestro.data.arrays import from_array
 from vaestro.data.dataset import checked
@@ -29,16 +29,6 @@ RANDOM = np.random.default_rng(0)
 TINY = ["training.epochs=1", "training.batch_size=8", "training.threads=1"]
 SMALL_NETWORKS = ["model.encoder.channels=4", "model.decoder.channels=4", "model.latent=3"]
 LINES = [np.cumsum(RANDOM.normal(size=(n, 3)), 0) + 50 for n in RANDOM.integers(5, 40, 40)]
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
-    """What a command prints with --json."""
-    with pytest.raises(SystemExit) as ended:
-        main([*arguments, "--json"])
-    printed = capsys.readouterr()
-    assert ended.value.code == 0, printed.err
-    found: dict[str, Any] = json.loads(printed.out)
-    return found
 
 
 def sets(*assignments: str) -> list[str]:

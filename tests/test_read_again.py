@@ -1,13 +1,12 @@
 """Another file for a trained run: read by the settings and the names of the run's own."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.conftest import arrays_in
+from tests.conftest import arrays_in, printed
 from tests.test_data_python import Frame
 from vaestro.cli.main import main
 from vaestro.data.arrays import ArraysConfig, load_arrays
@@ -35,16 +34,6 @@ def table(path: Path, order: str, **beside: np.ndarray) -> Path:
     rows = zip(*columns.values(), strict=True)
     path.write_text("\n".join([",".join(columns), *(",".join(map(str, row)) for row in rows)]))
     return path
-
-
-def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
-    """What a command prints with --json."""
-    with pytest.raises(SystemExit) as ended:
-        main([*arguments, "--json"])
-    shown = capsys.readouterr()
-    assert ended.value.code == 0, shown.err
-    found: dict[str, Any] = json.loads(shown.out)
-    return found
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:

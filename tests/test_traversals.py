@@ -4,7 +4,6 @@ import html.parser
 import json
 import math
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +13,7 @@ from scipy import stats
 from torch import Tensor
 
 from tests.conftest import Silent, small_recipe
-from vaestro.cli.main import main
+from tests.conftest import printed as called
 from vaestro.data.dataset import checked
 from vaestro.data.tiles.row_names import named
 from vaestro.experiments import train as training
@@ -143,15 +142,6 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     model = {"likelihood": {"kind": "gaussian", "variance": 0.02}}
     training.start(small_recipe(model=model, training=quick), root, Silent())
     return load(root)
-
-
-def called(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
-    with pytest.raises(SystemExit) as ended:
-        main([*arguments, "--json"])
-    out = capsys.readouterr()
-    assert ended.value.code == 0, out.err
-    found: dict[str, Any] = json.loads(out.out)
-    return found
 
 
 def test_live_dimensions_come_first_and_say_what_they_do(

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 import numpy as np
 from cyclopts import Parameter
 
+from vaestro.cli.new_samples import instead
 from vaestro.cli.output import Json, Out, finish, require_parent
-from vaestro.data.reading import read_new
 from vaestro.experiments.run import load
 from vaestro.foundation.errors import DataError
 from vaestro.foundation.files import new_file
@@ -28,8 +28,8 @@ def encode(
         raise DataError(f"--out {out}: latents are written as .npz; give a name that ends so")
     require_parent(out)
     loaded = load(run)
-    new = None if data is None else read_new(data, loaded.spec, loaded.recipe.data)
-    encoded = loaded.encode(split) if new is None else loaded.encode(split, *new)
+    new = instead(loaded, data)
+    encoded = loaded.encode(split, **new)
     tensors = {
         "mean": encoded.mean,
         "log_variance": encoded.log_variance,
@@ -37,7 +37,7 @@ def encode(
         "labels": encoded.labels,
     }
     arrays: dict[str, Any] = {n: t.numpy() for n, t in tensors.items() if t is not None}
-    covariates = loaded.covariates(split) if new is None else new.covariates
+    covariates = new["covariates"] if new else loaded.covariates(split)
     arrays |= {f"covariate_{name}": column for name, column in covariates.items()}
     if loaded.spec.label_names is not None:
         arrays["label_names"] = np.array(loaded.spec.label_names)

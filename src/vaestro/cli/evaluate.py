@@ -1,14 +1,15 @@
 """vaestro evaluate"""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter, validators
 
+from vaestro.cli.new_samples import instead
 from vaestro.cli.output import AT_LEAST_ONE, Json, finish
-from vaestro.data.reading import read_new
 from vaestro.evaluation.settings import SECTIONS
-from vaestro.experiments.run import load
+from vaestro.experiments.run import Run, load
 from vaestro.foundation.errors import RecipeError
 from vaestro.reports.conditioning import ignored
 from vaestro.reports.evaluation_text import printed
@@ -62,28 +63,43 @@ def evaluate(
     record is kept as evaluation.json, which the report shows; that of other --data is only printed.
     """
     wanted = SECTIONS if full else _names(sections)
-    sources = _names(source) or ("prior",)
-    if sources != ("prior",) and "samples" not in wanted:
-        raise RecipeError(
-            f"--from {source} says what samples are drawn from, and no samples are looked at; "
-            "add --sections samples or --full"
-        )
+    sources = _sources(source, wanted)
     loaded = load(run)
-    new = None if data is None else read_new(data, loaded.spec, loaded.recipe.data)
-    x, labels, covariates = (None, None, None) if new is None else new
     record = loaded.evaluate(
-        split, x, samples, seed, conditioning, wanted, ais, sources, labels, covariates
+        split,
+        samples=samples,
+        seed=seed,
+        conditioning=conditioning,
+        sections=wanted,
+        ais=ais,
+        sources=sources,
+        **instead(loaded, data),
     )
+    _told(loaded, record, data, json)
+
+
+def _told(run: Run, record: dict[str, Any], data: Path | None, json: bool) -> None:
+    """Keep the record, unless it is of other data, and print it."""
+    lines = [*ignored(record, run.recipe.plain())]
     if data is not None:
         record["settings"]["data"] = str(data)
-    lines = [printed(record), *ignored(record, loaded.recipe.plain())]
+        lines.append(NOT_KEPT)
     try:
         if data is None:
-            loaded.keep_evaluation(record)
-        else:
-            lines.append(NOT_KEPT)
+            run.keep_evaluation(record)
     finally:  # it is told also where it cannot be kept
-        finish(record, "\n".join(lines), json)
+        finish(record, "\n".join([printed(record), *lines]), json)
+
+
+def _sources(text: str, sections: Sequence[str]) -> tuple[str, ...]:
+    """What samples are drawn from. Raises RecipeError where none are looked at."""
+    sources = _names(text) or ("prior",)
+    if sources != ("prior",) and "samples" not in sections:
+        raise RecipeError(
+            f"--from {text} says what samples are drawn from, and no samples are looked at; "
+            "add --sections samples or --full"
+        )
+    return sources
 
 
 def _names(text: str | None) -> tuple[str, ...]:

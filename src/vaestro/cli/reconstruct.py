@@ -5,8 +5,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from vaestro.cli.new_samples import instead
 from vaestro.cli.output import AT_LEAST_ONE, Json, Out, finish, require_parent
-from vaestro.data.reading import read_new
 from vaestro.data.writing import write_pairs
 from vaestro.experiments.run import load
 
@@ -24,9 +24,7 @@ def reconstruct(
     """Write originals and their reconstructions (through the posterior mean) to a file."""
     require_parent(out)
     loaded = load(run)
-    new = None if data is None else read_new(data, loaded.spec, loaded.recipe.data)
-    x, labels, covariates = (None, None, None) if new is None else new
-    originals, copies = loaded.reconstruct(split, x, n, labels, covariates)
+    originals, copies = loaded.reconstruct(split, most=n, **instead(loaded, data))
     write_pairs(out, originals, copies, loaded.spec)
     mse = float(((originals - copies) ** 2).mean())
     record = {"run": str(run), "out": str(out), "n": len(originals), "mse": mse}
