@@ -16,6 +16,7 @@ from vaestro.experiments.population import stacked
 from vaestro.experiments.population.surroundings import Surroundings
 from vaestro.experiments.population.variations import Edits
 from vaestro.experiments.recipe import Recipe, apply
+from vaestro.training.population.step import PopulationStepper
 from vaestro.training.population.trial import Choice
 from vaestro.training.step import Stepper
 
@@ -158,3 +159,56 @@ def test_who_waited_for_one_that_was_refused_is_compared_before_the_next_step(
         for summary in sorted(tmp_path.rglob("summary.json"))
     ]
     assert steps[:2] == [20, 60]
+
+
+class AllButTwo(BestGoesOn):
+    """Ends the two worst at the first comparison and one at the second, so that one is left."""
+
+    def leaving(self, epoch: int, validated: Mapping[int, dict[str, Any]]) -> Collection[int]:
+        losses = {number: figures["loss"] for number, figures in validated.items()}
+        self.heard.append((epoch, losses))
+        over = set(sorted(losses, key=lambda number: losses[number])[2 if epoch == 1 else 1 :])
+        self.ended |= over
+        return over
+
+
+@pytest.mark.parametrize("step", [None, 1, 15])
+def test_who_is_left_alone_in_a_stack_goes_on_as_a_run_alone(
+    step: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With tensors of its own, and after a kill there too."""
+    choose_so(monkeypatch, 4, 4)
+    recipe = apply(small_recipe(), [*SHORT, "training.ema=0.9", "training.checkpoint_seconds=0.01"])
+    widths, stacked_take, take = [], PopulationStepper.take, Stepper.take
+    alone_took = [0]
+
+    def counted(self: PopulationStepper) -> Any:
+        widths.append(len(self.stack))
+        return stacked_take(self)
+
+    def dying(self: Stepper, state: Any, batch: Any) -> None:
+        alone_took[0] += 1
+        if alone_took[0] == step:
+            raise Killed
+        take(self, state, batch)
+
+    monkeypatch.setattr(PopulationStepper, "take", counted)
+    straight = AllButTwo()
+    together.start(
+        recipe, RATES, tmp_path / "straight", Shown(), None, Surroundings(judge=straight)
+    )
+    assert widths == [4] * 20 + [2] * 20
+    assert [(epoch, sorted(losses)) for epoch, losses in straight.heard][2:] == [(3, [2])]
+    monkeypatch.setattr(Stepper, "take", dying)
+    judges = [AllButTwo(), AllButTwo()]
+    told = (recipe, RATES, tmp_path / "other", Shown(), None)
+    if step is None:
+        together.start(*told, Surroundings(judge=judges[0]))
+        assert alone_took[0] == 20
+    else:
+        with pytest.raises(Killed):
+            together.start(*told, Surroundings(judge=judges[0]))
+        together.resume(tmp_path / "other", Shown(), Surroundings(judge=judges[1]))
+    assert judges[0].heard + judges[1].heard == straight.heard
+    for number in range(4):
+        assert_same_run(member(tmp_path / "straight", number), member(tmp_path / "other", number))

@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,10 @@ import pytest
 
 from vaestro.experiments.recipe import read_recipe
 from vaestro.foundation.errors import RecipeError
-from vaestro.sweeps.axis import ChoiceAxis
+from vaestro.foundation.yaml_text import read_yaml
+from vaestro.sweeps.axis import ChoiceAxis, axis_of
 from vaestro.sweeps.definition import Search
+from vaestro.sweeps.even import settings
 from vaestro.sweeps.goal import Goal
 from vaestro.sweeps.ledger.rows import Proposal, Trial
 from vaestro.sweeps.search import EVEN, Question, ask
@@ -82,6 +85,27 @@ def test_sobol_fills_the_space_evenly() -> None:
     betas = [math.log2(one.params["objective.beta"]) for one in searched("sobol", 4, 8)[1:]]
     counts = Counter(int(value) for value in betas)
     assert all(4 <= counts[octave] <= 6 for octave in range(6))
+
+
+def test_a_sobol_sequence_fills_branches_whole_numbers_and_choices_evenly() -> None:
+    blocks = "{values: [[8], [16, 8]], branches: {'[8]': {model.latent: 'int(2,5)'}}}"
+    axes = [
+        axis_of("model.encoder.channels", read_yaml(blocks, "")),
+        axis_of("seed", "logint(1,8)"),
+    ]
+    space = Space(axes=tuple(axes))
+    drawn = list(islice(settings(space, 3, 0), 64))
+    assert list(islice(settings(space, 3, 60), 4)) == drawn[60:]
+    (narrow, wide), (low, *_) = axes[0].values, sorted({one["seed"] for one in drawn})
+    kinds = Counter(one["model.encoder.channels"] for one in drawn)
+    assert (kinds[narrow], kinds[wide]) == (32, 32)
+    latents = Counter(one["model.latent"] for one in drawn if "model.latent" in one)
+    assert sum(latents.values()) == 32 and all(6 <= latents[n] <= 10 for n in (2, 3, 4, 5))
+    seeds = Counter(one["seed"] for one in drawn)
+    share = 64 / math.log(8.5 / 0.5)
+    for n in range(1, 9):
+        assert abs(seeds[n] - share * math.log((n + 0.5) / (n - 0.5))) < 2.5
+    assert low == 1 and all(space.holds(one) for one in drawn)
 
 
 def test_a_grid_is_asked_in_order_and_ends() -> None:

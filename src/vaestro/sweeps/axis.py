@@ -75,6 +75,15 @@ class RangeAxis(Config):
         values = (math.exp(step) if self.log else step for step in steps)
         return tuple(dict.fromkeys(self._cast(value) for value in values))
 
+    def at(self, share: float) -> Any:
+        """The number below which this share, from 0 to 1, of the axis lies."""
+        around = 0.5 if self.integer else 0.0  # each whole number has its own stretch
+        ends = (self.low - around, self.high + around)
+        low, high = (math.log(end) if self.log else end for end in ends)
+        value = low + share * (high - low)
+        value = min(max(math.exp(value) if self.log else value, self.low), self.high)
+        return round(value) if self.integer else value
+
     def holds(self, value: Any) -> bool:
         """Whether it is a value of this axis."""
         number = isinstance(value, int | float) and not isinstance(value, bool)
@@ -127,6 +136,10 @@ class ChoiceAxis(Config):
     def grid(self) -> tuple[str, ...]:
         """Every value."""
         return self.values
+
+    def at(self, share: float) -> str:
+        """The value below which this share, from 0 to 1, of the values lies."""
+        return self.values[min(int(share * len(self.values)), len(self.values) - 1)]
 
     def holds(self, value: Any) -> bool:
         """Whether it is a value of this axis."""

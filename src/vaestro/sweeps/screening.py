@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 
 from vaestro.experiments.assemble import Assembly
-from vaestro.experiments.forecasting.forecast import judged_recipe, settled
+from vaestro.experiments.forecasting.forecast import judged_recipe, plain_verdict, settled
 from vaestro.experiments.material import Material
 from vaestro.experiments.population.parts import SharedParts
 from vaestro.experiments.recipe import Recipe
@@ -35,9 +35,9 @@ def foreknown(recipe: Recipe, shared: SharedParts) -> Foreknown | None:
         return Foreknown("failed", one_line(str(fault))[:300], None)
     assembly = settled(assembly, found)
     try:
-        told = judged_recipe(assembly, found)
-        if told.verdict != "collapse":
+        if plain_verdict(assembly, found) != "collapse":
             return None
+        told = judged_recipe(assembly, found)
         return Foreknown("pruned", f"forecast: {told.sentence}", _figures(assembly))
     finally:
         assembly.stream.close()

@@ -1,4 +1,5 @@
-"""Which settings are tried next: Optuna's samplers, through ask and tell alone.
+"""Which settings are tried next: a grid's, even ones, or those of Optuna's samplers, through ask
+and tell alone.
 
 The study lives as long as one question. It is built from the ledger's trials and from what the
 sampler asked to remember, so that whichever worker asks next knows what every other one knew.
@@ -21,7 +22,6 @@ from optuna.samplers import (
     BaseSampler,
     GPSampler,
     NSGAIISampler,
-    QMCSampler,
     RandomSampler,
     TPESampler,
 )
@@ -34,6 +34,7 @@ from vaestro.foundation.randomness import Stream, derive_seed
 from vaestro.sweeps.axis import ChoiceAxis, RangeAxis
 from vaestro.sweeps.default import default_of
 from vaestro.sweeps.definition import Search
+from vaestro.sweeps.even import settings
 from vaestro.sweeps.extrapolation import Reached, gone_on
 from vaestro.sweeps.goal import Goal
 from vaestro.sweeps.ledger.rows import Proposal, Trial
@@ -42,6 +43,9 @@ from vaestro.sweeps.space import Params, Space
 EVEN = 16
 """So many settings a search that learns takes from a Sobol sequence, before it has learned: they
 lie more evenly than at random, and at any number of them (Bergstra and Bengio 2012, section 5)."""
+
+DRAWN = "even settings drawn"
+"""What is remembered of that sequence: where it goes on."""
 
 TRIES = 200
 """So many settings are drawn for one that meets the limits."""
@@ -73,6 +77,18 @@ class Question(NamedTuple):
         """How many settings were asked before."""
         return len(self.trials)
 
+    @property
+    def even(self) -> bool:
+        """Whether the next settings are those of a Sobol sequence."""
+        young = self.asked + len(self.earlier) < EVEN
+        return self.search == "sobol" or (self.search in ("tpe", "gp") and young)
+
+    @property
+    def own(self) -> Params | None:
+        """The recipe as it is, where it is the first trial and is next."""
+        first = self.default and not self.trials
+        return default_of(self.base, self.space) if first else None
+
 
 def ask(question: Question, count: int) -> Asked:
     """The next `count` settings; fewer where a grid ends. A pure function of the question.
@@ -81,6 +97,8 @@ def ask(question: Question, count: int) -> Asked:
     """
     if question.search == "grid":
         return _of_grid(question, count)
+    if question.even:
+        return _evenly(question, count)
     if question.search == "gp" and len(question.goal.figures) == 1:
         known = gone_on(question.trials, question.reached, question.goal.figures[0])
         question = question._replace(trials=known)  # TPE ranks those that left at a rung by itself
@@ -92,10 +110,9 @@ def ask(question: Question, count: int) -> Asked:
         place = storage.get_study_id_from_name(study.study_name)
         for key, value in question.remembered.items():
             storage.set_study_system_attr(place, key, value)
-        if question.default and not question.trials:
-            own = default_of(question.base, question.space)
-            if own is not None:
-                study.enqueue_trial(own)
+        own = question.own
+        if own is not None:
+            study.enqueue_trial(own)
         proposals = [_next(question, study) for _ in range(count)]
         remembered = storage.get_study_system_attrs(place)
     return Asked(proposals, dict(remembered))
@@ -118,17 +135,46 @@ def _of_grid(question: Question, count: int) -> Asked:
     return Asked([Proposal(cell, edits(cell), {}) for cell in cells], {})
 
 
+def _evenly(question: Question, count: int) -> Asked:
+    """Those that are legal and meet the limits of one sequence for the sweep, from where it is."""
+    seed = derive_seed(question.seed, Stream.SWEEP) % 2**32
+    own, space = question.own, question.space
+    found = [] if own is None else [own]
+    drawn, missed = int(question.remembered.get(DRAWN, 0)), 0
+    sequence = settings(space, seed, drawn)
+    fault: RecipeError | None = None
+    while len(found) < count:
+        params, drawn = next(sequence), drawn + 1
+        fits, why = _fits(question, params)
+        fault = why or fault
+        missed = 0 if fits else missed + 1
+        if fits:
+            found.append(params)
+        elif missed == TRIES:
+            raise _unmet(space) if fault is None else _illegal(fault)
+    proposals = [Proposal(params, space.edits(params), {}) for params in found]
+    return Asked(proposals, {**question.remembered, DRAWN: drawn})
+
+
+def _fits(question: Question, params: Params) -> tuple[bool, RecipeError | None]:
+    """Whether a setting is legal and meets the limits; what is wrong with one whose fields are
+    legal each, but not together."""
+    try:
+        return question.space.meets(question.space.recipe(question.base, params)), None
+    except RecipeError as fault:
+        return False, fault
+
+
 def _next(question: Question, study: optuna.Study) -> Proposal:
     """The next setting that is legal and meets the limits; those that do not are told to have
     failed."""
-    space, fault = question.space, None
+    space = question.space
+    fault: RecipeError | None = None
     for _ in range(TRIES):
         trial = study.ask()
         params = dict(_drawn(trial, space.axes))
-        try:
-            fits = space.meets(space.recipe(question.base, params))
-        except RecipeError as found:  # fields that are legal each, but not together
-            fits, fault = False, found
+        fits, why = _fits(question, params)
+        fault = why or fault
         if fits:
             asked = study.get_trials(deepcopy=False)[trial.number]
             return Proposal(params, space.edits(params), dict(asked.system_attrs))
@@ -192,18 +238,13 @@ def study_of(
 def sampler_of(question: Question) -> BaseSampler:
     """The sampler of the next question; its seed is that of the sweep at this question."""
     seed = derive_seed(question.seed, Stream.SWEEP, question.asked) % 2**32
-    told = question.asked + len(question.earlier)
-    even = question.search in ("tpe", "gp") and told < EVEN
-    match "sobol" if even else question.search:
+    match question.search:
         case "tpe":
             return TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True)
         case "gp":
             return GPSampler(seed=seed, independent_sampler=RandomSampler(seed))
         case "nsga2":
             return NSGAIISampler(seed=seed)
-        case "sobol":
-            own = derive_seed(question.seed, Stream.SWEEP) % 2**32  # one sequence for the sweep
-            return QMCSampler(seed=own, scramble=True, independent_sampler=RandomSampler(seed))
         case _:
             return RandomSampler(seed)
 

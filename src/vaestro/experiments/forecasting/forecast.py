@@ -96,6 +96,12 @@ def settled(assembly: Assembly, found: Look) -> Assembly:
     return weighted(assembly, objective.beta.settled(sure))
 
 
+def plain_verdict(assembly: Assembly, found: Look) -> Verdict:
+    """The verdict of `judged_recipe` without a probe, and nothing that takes longer to say."""
+    log_det = float(assembly.vae.transform.log_det.double())
+    return judgement(found, setting_of(assembly, assembly.recipe), log_det).verdict
+
+
 def judged_recipe(assembly: Assembly, found: Look, probing: Probing = "none") -> Forecast:
     """The forecast from what the data say, with the edits that would make it ok. A full probe is
     also taken of the run with each edit, a brief one of the run alone."""

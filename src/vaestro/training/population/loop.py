@@ -24,7 +24,8 @@ from vaestro.training.watching import Judge
 @dataclass
 class PopulationLoop:
     """The engine of one stack of at most `width` members, or of as many that train one by one and
-    are compared at each validation (`in_turn`).
+    are compared at each validation (`in_turn`). Who is left alone in a stack leaves it too: a stack
+    of one takes a step in 12 ms that a run alone takes in 9 (784-400-20, one core).
 
     `waiting` gives the next member that may join, built when it is asked for. `left` is told of
     each member that has ended, and how; `saved` of the members in the stack once all of them have
@@ -60,10 +61,11 @@ class PopulationLoop:
             while len(stack):
                 if not self._steps(stack, asked.is_set):
                     return "interrupted"
+                stack = _unstacked(stack)
         return "finished"
 
     def _formed(self, members: list[Member]) -> Stack | Line:
-        return Line(members) if self.in_turn else Stack(members)
+        return Line(members) if self.in_turn or len(members) == 1 else Stack(members)
 
     def _steps(self, stack: Stack | Line, asked: Callable[[], bool]) -> bool:
         """Steps until the membership changes; False when the run was interrupted."""
@@ -137,6 +139,15 @@ class PopulationLoop:
             member.loop.save(member.state)
         self.saved(stack.members, self._heard.keys())
         self._saved_at = time.monotonic()
+
+
+def _unstacked(stack: Stack | Line) -> Stack | Line:
+    """The line of who is left alone in a stack; any other as it is."""
+    if isinstance(stack, Line) or len(stack) != 1:
+        return stack
+    left = list(stack.members)
+    stack.remove(left)
+    return Line(left)
 
 
 def _validated(member: Member) -> dict[str, Any]:
