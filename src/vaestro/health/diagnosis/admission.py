@@ -137,7 +137,8 @@ def _observation(
     given: Given,
 ) -> Observation:
     """The likelihood that the model means. Raises DataError for one that does not fit."""
-    likelihood, variance = meant.likelihood, meant.variance
+    likelihood = meant.likelihood
+    variance = _number("variance", meant.variance, "that of the Gaussian decoder, above 0")
     if likelihood not in ("gaussian", "bernoulli"):
         raise DataError(f"likelihood={likelihood!r}; legal: gaussian, bernoulli")
     if not variance > 0:
@@ -146,7 +147,7 @@ def _observation(
     with torch.no_grad():
         decoded = decoder(encoder(x[:2], given.part(few)).mean, given.part(few))
     if likelihood == "gaussian":
-        return GaussianObservation(None if decoded.variance is not None else float(variance))
+        return GaussianObservation(None if decoded.variance is not None else variance)
     if float(x.min()) < 0 or float(x.max()) > 1:
         raise DataError("x has values outside [0, 1]; give likelihood='gaussian'")
     if float(decoded.mean.min()) < 0:
@@ -177,10 +178,20 @@ def _asked(
     return batch_loss(loss, labelled)
 
 
-def _weight(beta: float) -> float:
+def _weight(given: Any) -> float:
+    beta = _number("beta", given, "the weight of the prior term, 0 or above")
     if not beta >= 0:
         raise DataError(f"beta={beta} must be 0 or above; give the weight of the prior term")
-    return float(beta)
+    return beta
+
+
+def _number(name: str, given: Any, wanted: str) -> float:
+    """Raises DataError for what is no number."""
+    try:
+        return float(given)
+    except (TypeError, ValueError, RuntimeError):
+        shown = one_line(repr(given))[:120]
+        raise DataError(f"{name}={shown} is no number; give {wanted}") from None
 
 
 def _generator(

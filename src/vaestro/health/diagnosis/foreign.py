@@ -41,10 +41,21 @@ class Place:
         return tensor
 
     def given(self, labels: Any, count: int, name: str) -> Given:
-        """Labels as a condition: whole numbers as int64, the rest in the model's own type."""
+        """Labels as a condition: whole numbers as int64, the rest in the model's own type. Raises
+        DataError unless they are numbers, one or one row for each of `count` samples."""
         if labels is None:
             return NOTHING
-        tensor = torch.as_tensor(np.asarray(labels) if isinstance(labels, list) else labels)
+        try:
+            tensor = torch.as_tensor(np.asarray(labels) if isinstance(labels, list) else labels)
+        except (TypeError, ValueError, RuntimeError) as fault:
+            raise DataError(
+                f"{name} is no array of numbers ({fault}); give one for each sample: (N,) or (N, *)"
+            ) from None
+        if tensor.dim() == 0:
+            raise DataError(
+                f"{name}={tensor.item()} is a single number; give one for each of the {count} "
+                "samples"
+            )
         if len(tensor) != count:
             raise DataError(f"{name} has {len(tensor)} rows and there are {count} samples")
         whole = not tensor.is_floating_point()
