@@ -16,7 +16,9 @@ from safetensors.torch import load_file
 
 from tests.conftest import Silent, small_recipe
 from vaestro.experiments import train as training
+from vaestro.experiments.diagnosis.doctor import diagnose_run
 from vaestro.experiments.recipe import Recipe, apply
+from vaestro.experiments.run import load
 from vaestro.foundation.errors import (
     CheckpointError,
     DataError,
@@ -420,6 +422,12 @@ def test_other_data_are_refused(changed: dict[str, Any], said: str, tmp_path: Pa
     told = str(caught.value)
     assert told.startswith(f"{run} was trained on 80 samples of shape (6,), and t.csv {said}")
     assert told.endswith("restore them, or start a new run")
+    for measured in (lambda: load(run).evaluate("test"), lambda: diagnose_run(run)):
+        with pytest.raises(DataError) as caught:
+            measured()
+        assert str(caught.value).startswith(told.partition(";")[0])
+        assert str(caught.value).endswith("restore them, or give these as --data FILE")
+    assert len(load(run).sample(3)) == 3  # needs no data
     assert before == {p: p.read_bytes() for p in run.rglob("*") if p.is_file()}
     table(path, 80)
     assert training.resume(run, longer, Silent())["status"] == "finished"

@@ -7,6 +7,7 @@ from vaestro.experiments.circumstances import PLAIN
 from vaestro.experiments.finish import BRIEF, finish
 from vaestro.experiments.guests import located, unfilled
 from vaestro.experiments.recipe import read_recipe
+from vaestro.experiments.same_data import MEASURED, require_same_data
 from vaestro.foundation.files import write_json
 from vaestro.runs.folder import RunFolder
 from vaestro.runs.lock import locked
@@ -21,8 +22,8 @@ def complete(root: Path) -> bool:
     """Evaluate the training split of the run in `root`, draw its pictures and ask the doctor, as
     the end of any run does; whether there was something to do.
 
-    Raises RunFolderError, RecipeError or CheckpointError in one line, also where the run is held
-    by another process.
+    Raises RunFolderError, RecipeError, DataError or CheckpointError in one line, also where the run
+    is held by another process.
     """
     folder = RunFolder(root)
     told = folder.read_summary()
@@ -41,6 +42,7 @@ def complete(root: Path) -> bool:
             state = assembly.fresh_state()
             state.load(tensors, body["numbers"])
             try:
+                require_same_data(folder, recipe, assembly.material, MEASURED)
                 ended = Ended(told["status"], None, False)
                 summary = finish(folder, assembly, state, ended, lambda text: None)
             finally:

@@ -25,6 +25,7 @@ from vaestro.experiments.priors.subject import Subject, latents_of
 from vaestro.experiments.recipe import Recipe
 from vaestro.experiments.references import references_of_samples, references_of_split
 from vaestro.experiments.requested_condition import asked, listener
+from vaestro.experiments.same_data import MEASURED, require_same_data
 from vaestro.experiments.trained import trained
 from vaestro.experiments.watch import Display, Quiet
 from vaestro.foundation.errors import DataError, RecipeError
@@ -56,8 +57,11 @@ class Run:
 
     @cached_property
     def material(self) -> Material:
-        """The run's own data, split as in training."""
-        return prepare(self.recipe, self.plan, kept=self.vae.transform.state_dict())
+        """The run's own data, split as in training. Raises DataError where they are not there, or
+        have changed since."""
+        material = prepare(self.recipe, self.plan, kept=self.vae.transform.state_dict())
+        require_same_data(self.folder, self.recipe, material, MEASURED)
+        return material
 
     @property
     def summary(self) -> dict[str, Any]:

@@ -1,4 +1,5 @@
-"""A run goes on with the data that it began with: a run's manifest keeps by what they are known."""
+"""A run goes on with the data that it began with, and is measured on their splits: its manifest
+keeps by what they are known."""
 
 from typing import Any
 
@@ -18,9 +19,16 @@ def known_by(recipe: Recipe, material: Material) -> dict[str, Any]:
     return {} if isinstance(recipe.data, DRAWN) else {"digest": material.digest}
 
 
-def require_same_data(folder: RunFolder, recipe: Recipe, material: Material) -> None:
-    """Raise DataError unless the run in `folder` was trained on these data. Manifests of earlier
-    versions keep no digest, and let any data pass."""
+RESUMED = "a resumed run keeps its data: restore them, or start a new run"
+MEASURED = "its splits are those of its own data: restore them, or give these as --data FILE"
+"""What to do about other data."""
+
+
+def require_same_data(
+    folder: RunFolder, recipe: Recipe, material: Material, cure: str = RESUMED
+) -> None:
+    """Raise DataError, with `cure`, unless the run in `folder` was trained on these data. Manifests
+    of earlier versions keep no digest, and let any data pass."""
     had = folder.read_manifest().get("data", {})
     if "digest" not in had or known_by(recipe, material).get("digest", "") == had["digest"]:
         return
@@ -28,8 +36,7 @@ def require_same_data(folder: RunFolder, recipe: Recipe, material: Material) -> 
     now = _words(len(material.data.values), material.data.spec.shape)
     differ = f"{now} now" if was != now else "as many now, with other numbers, labels or columns"
     raise DataError(
-        f"{folder.root} was trained on {was}, and {material.data.name} holds {differ}; a resumed "
-        "run keeps its data: restore them, or start a new run"
+        f"{folder.root} was trained on {was}, and {material.data.name} holds {differ}; {cure}"
     )
 
 

@@ -17,6 +17,7 @@ from vaestro.experiments.assemble import Assembly, assemble
 from vaestro.experiments.diagnosis.advice import advised
 from vaestro.experiments.diagnosis.replay import replay
 from vaestro.experiments.guests import copied, unfilled
+from vaestro.experiments.same_data import MEASURED, require_same_data
 from vaestro.experiments.trained import trained
 from vaestro.foundation.errors import UserError
 from vaestro.foundation.files import write_json
@@ -87,6 +88,7 @@ def examined(
     assembly = assemble(unfilled(recipe), run.plan, None, kept, copied(encoder, decoder))
     initial = None if _from_python(assembly) else assembly.vae.state_dict()
     try:
+        require_same_data(run.folder, recipe, assembly.material, MEASURED)
         found = judge(patient_of(Subject(run.folder, assembly, run.vae, initial)))
         if (run.folder.read_summary() or {}).get("status") == "diverged":
             found = _blaming(found, _replayed(run.folder))
