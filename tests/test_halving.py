@@ -3,16 +3,27 @@
 import math
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vaestro.foundation.errors import RecipeError
 from vaestro.sweeps.halving import HalvingConfig, leaving, promoted
 
 
 def test_the_rungs_are_powers_of_eta() -> None:
-    assert HalvingConfig(eta=3).rungs(81) == (1, 3, 9, 27)
+    assert HalvingConfig(eta=3, compare_from=0).rungs(81) == (1, 3, 9, 27)
     assert HalvingConfig(eta=2).rungs(10) == (1, 2, 5)
     assert HalvingConfig(eta=4).rungs(3) == ()
+
+
+def test_nobody_is_compared_in_the_first_hundredths_of_a_run() -> None:
+    assert HalvingConfig(eta=3).rungs(81) == (3, 9, 27)
+    assert HalvingConfig(eta=3, compare_from=0.2).rungs(81) == (27,)
+    assert HalvingConfig(eta=3).rungs(27) == (1, 3, 9)
+    assert HalvingConfig(eta=64).rungs(6400) == (100,)  # later is no rung, and one there is
+    with pytest.raises(RecipeError, match="compare_from is 1; legal: less than 1"):
+        HalvingConfig.parse({"compare_from": 1})
 
 
 def test_a_bracket_of_eighty_one_trains_as_many_as_the_paper_says() -> None:
@@ -20,7 +31,7 @@ def test_a_bracket_of_eighty_one_trains_as_many_as_the_paper_says() -> None:
     ours go on where they are 81 + 27 * 2 + 9 * 6 + 3 * 18 + 1 * 54."""
     cost = np.random.default_rng(0).permutation(81).astype(float)
     alive, counts, epochs, before = set(range(81)), [], 0, 0
-    config = HalvingConfig(eta=3)
+    config = HalvingConfig(eta=3, compare_from=0)
     for rung in (*config.rungs(81), 81):
         counts.append(len(alive))
         epochs += len(alive) * (rung - before)

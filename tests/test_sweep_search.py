@@ -1,5 +1,7 @@
 """What a sweep asks first: the recipe as it is, and small batches where a search learns."""
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from vaestro.foundation.errors import RecipeError
 from vaestro.sweeps.default import default_of
 from vaestro.sweeps.definition import Definition, watched
 from vaestro.sweeps.goal import Goal
+from vaestro.sweeps.halving import HalvingConfig
 from vaestro.sweeps.ledger.rows import Trial
 from vaestro.sweeps.search import Question, ask
 from vaestro.sweeps.space import Space, space_of
@@ -111,15 +114,32 @@ def test_growing_batches_end_small() -> None:
     assert [fixed.next_batch(n, 30) for n in (12, 24, 30, 31)] == [12, 6, 0, 0]
 
 
-def test_only_a_search_that_learns_grows_its_batches(tmp_path: Any) -> None:
+@pytest.fixture
+def asked(tmp_path: Path) -> Callable[..., Definition]:
+    """What the options of the command make of a small recipe."""
     small = tmp_path / "small.yaml"
     small.write_text(recipe().to_yaml())
 
-    def asked(**fields: Any) -> Definition:
+    def definition(**fields: Any) -> Definition:
         told = Options(vary=[BETA], **fields).definition(str(small), 64, tmp_path / "s")
         assert told is not None
         return told
 
+    return definition
+
+
+def test_where_halving_begins_to_compare_is_said_or_as_usual(
+    asked: Callable[..., Definition],
+) -> None:
+    assert asked().halving is None
+    assert asked(halving=3).halving == HalvingConfig(eta=3)
+    late = asked(halving=3, compare_from=0.2).halving
+    assert late == HalvingConfig(eta=3, compare_from=0.2) and late.rungs(81) == (27,)
+    with pytest.raises(RecipeError, match="--compare-from 0.2 says where --halving begins"):
+        asked(compare_from=0.2)
+
+
+def test_only_a_search_that_learns_grows_its_batches(asked: Callable[..., Definition]) -> None:
     assert asked(search="tpe").growing and asked(search="tpe").batch == 8
     assert not asked(search="random").growing and not asked(search="tpe", batch=6).growing
     assert asked().default and not asked(default=False).default

@@ -2,17 +2,19 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter, validators
 
 from vaestro.cli.output import Assignments
 from vaestro.experiments.recipe import located
 from vaestro.experiments.requested_recipe import chosen
+from vaestro.foundation.errors import RecipeError
 from vaestro.sweeps.definition import BATCH, Definition, Search, watched
 from vaestro.sweeps.earlier import earlier_of
 from vaestro.sweeps.folder import SweepFolder
 from vaestro.sweeps.goal import Goal
+from vaestro.sweeps.halving import EARLY
 from vaestro.sweeps.limit import Limit
 from vaestro.sweeps.space import space_of
 
@@ -94,6 +96,14 @@ class Options:
             validator=validators.Number(gte=2, lte=64),
         ),
     ] = None
+    compare_from: Annotated[
+        float | None,
+        Parameter(
+            name="--compare-from",
+            help=f"No rung is before this share of the epochs; {EARLY} when it is not said.",
+            validator=validators.Number(gte=0, lt=1),
+        ),
+    ] = None
     warm_start: Annotated[
         Path | None,
         Parameter(name="--warm-start", help="An earlier sweep, told to the search."),
@@ -150,12 +160,23 @@ class Options:
                 "batch": batch,
                 "width": self.width,
                 "screen": self.screen,
-                "halving": None if self.halving is None else {"eta": self.halving},
+                "halving": self._halving(),
                 "default": self.default,
                 "growing": growing,
                 "earlier": [one.plain() for one in earlier],
             }
         )
+
+    def _halving(self) -> dict[str, Any] | None:
+        if self.halving is None:
+            if self.compare_from is not None:
+                raise RecipeError(
+                    f"--compare-from {self.compare_from:g} says where --halving begins to compare; "
+                    "give --halving 3 too, or leave it out"
+                )
+            return None
+        since = {} if self.compare_from is None else {"compare_from": self.compare_from}
+        return {"eta": self.halving, **since}
 
     def _goal(self, limits: list[Limit]) -> Goal:
         figures = [name.strip() for name in self.objective.split(",") if name.strip()]
