@@ -3,18 +3,20 @@ time to measure: played in virtual time on a surface that was.
 
     vaestro sweep mnist-dense --search grid --out GRID --objective elbo \\
         --vary 'objective.beta=log(0.25,16,9)' --vary 'training.learning_rate=log(1e-4,1e-2,9)' ...
-    python benchmarks/sweep_luck.py --grid GRID --out benchmarks/results/sweep-luck.json
+    vaestro sweep ... --out LONGER --vary 'objective.beta=0.420448,0.707107,1.18921,2.0' \\
+        --vary 'training.learning_rate=log(3.16228e-4,1e-2,7)' --set training.epochs=81
+    python benchmarks/sweep_luck.py --grid GRID --longer LONGER --out FILE
 
-Between the settings of the grid the cost of a trial after so many epochs is interpolated (cubic, in
-its logarithm). The searches are the real ones: our own questions, batches and rungs, Optuna's TPE
-as pythae's side of `sweep.py` has it. What takes time is told: `--ready` and `--trial` are the
-seconds of a sweep before its first run and of a trial beside its steps, `--epoch` those of an epoch
-of one of two workers; `--pythae-ready` those of pythae's side before its first run and `--pythae`
-those of a whole one, two at a time.
+Between the settings of a grid the cost of a trial after so many epochs is interpolated (cubic, in
+its logarithm). Runs as long as those of LONGER cost what GRID says until its runs end; where LONGER
+has no settings, which are far from the best, they stay there. The searches are the real ones: our
+own questions, batches and rungs, Optuna's TPE as pythae's side of `sweep.py` has it. What takes
+time is told: `--ready` and `--trial` are the seconds of a sweep before its first run and of a trial
+beside its steps, `--epoch` those of an epoch of one of two workers; `--pythae-ready` those of
+pythae's side before its first run and `--pythae` those of an epoch, two at a time.
 """
 
 import argparse
-import csv
 import heapq
 import json
 import math
@@ -24,13 +26,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import optuna
-from scipy.interpolate import RegularGridInterpolator
 
 from spread import spread
-from sweep_case import BETA, RATE, RECIPE, SPACE
-from sweep_causes import NEAR
+from sweep_case import RECIPE, SPACE
+from sweep_surface import Surface
 from vaestro.experiments.recipe import read_recipe
 from vaestro.sweeps.definition import Definition
 from vaestro.sweeps.goal import Goal
@@ -41,9 +41,7 @@ from vaestro.sweeps.space import space_of
 
 GOAL = Goal(figures=("elbo",))
 AXES = [f"{name}=log({low},{high})" for name, (low, high) in SPACE.items()]
-WORKERS, TRIALS, POINTS, ETA = 2, 64, 8, 3
-FLOOR = 60.0
-"""Nats below which no cost lies: what is interpolated is the logarithm of what is above."""
+WORKERS, TRIALS, ETA = 2, 64, 3
 
 
 class Pace(NamedTuple):
@@ -56,58 +54,19 @@ class Pace(NamedTuple):
     pythae: float
 
 
-class Surface:
-    """The negative elbo of a setting after an epoch, from the runs of a grid in `root`."""
-
-    def __init__(self, root: Path) -> None:
-        found: dict[tuple[float, float], dict[int, float]] = {}
-        for row in csv.DictReader((root / "trials.csv").read_text().splitlines()):
-            found[math.log(float(row[BETA])), math.log(float(row[RATE]))] = _costs(
-                root / row["run"] / "history.jsonl"
-            )
-        self.places = [sorted({key[axis] for key in found}) for axis in (0, 1)]
-        self.epochs = max(min(found.values(), key=len))
-        betas, rates = self.places
-        self._at = {}
-        for epoch in range(1, self.epochs + 1):
-            table = [
-                [math.log(found[beta, rate][epoch] - FLOOR) for rate in rates] for beta in betas
-            ]
-            self._at[epoch] = RegularGridInterpolator(self.places, np.array(table), method="cubic")
-
-    def cost(self, params: dict[str, Any], epoch: int) -> float:
-        """Of these params after `epoch` epochs."""
-        place = (math.log(params[BETA]), math.log(params[RATE]))
-        kept = [np.clip(x, axis[0], axis[-1]) for x, axis in zip(place, self.places, strict=True)]
-        return FLOOR + float(np.exp(self._at[epoch](kept)[0]))
-
-    def limit(self) -> float:
-        """The cost of a hit: near the best of POINTS x POINTS settings."""
-        axes = [np.geomspace(*ends, POINTS) for ends in SPACE.values()]
-        best = min(self.cost({BETA: b, RATE: r}, self.epochs) for b in axes[0] for r in axes[1])
-        return best * (1 + NEAR)
-
-
-def _costs(path: Path) -> dict[int, float]:
-    records = map(json.loads, path.read_text().splitlines())
-    return {
-        one["epoch"]: one["data_term"] + one["prior_term"]
-        for one in records
-        if one["split"] == "validation" and one["epoch"]
-    }
-
-
 class Sweep:
     """A sweep of ours in virtual time, with halving, two workers and members in turns."""
 
-    def __init__(self, surface: Surface, pace: Pace, search: str, seed: int) -> None:
+    def __init__(
+        self, surface: Surface, pace: Pace, search: str, halving: HalvingConfig, seed: int
+    ) -> None:
         base, space = read_recipe(RECIPE), space_of(AXES, None)
         self.surface, self.pace, self.limit = surface, pace, surface.limit()
         self.definition = Definition(
             recipe=base, space=space, goal=GOAL, search=search, seed=seed, growing=True,
-            default=False, halving=HalvingConfig(eta=ETA), batch=TRIALS // 8,
+            default=False, halving=halving, batch=TRIALS // 8,
         )  # fmt: skip
-        self.rungs = self.definition.halving.rungs(surface.epochs)
+        self.rungs = halving.rungs(surface.epochs)
         self.trials: list[Trial] = []
         self.reached: dict[int, dict[int, float]] = {}
         self.remembered: dict[str, Any] = {}
@@ -201,42 +160,48 @@ def played(play: Callable[[int], float | None], seeds: int) -> dict[str, Any]:
     return {**spread(known), **mean, "without": len(found) - len(known)}
 
 
+def compared(surface: Surface, options: argparse.Namespace) -> dict[str, Any]:
+    """Both searches in runs as long as the surface, ours by each way to search, and once with a
+    rung after the first epoch where there is usually none."""
+    whole = options.pythae * surface.epochs
+    pace = Pace(options.ready, options.trial, options.epoch, options.pythae_ready, whole)
+    rows = {"pythae": played(lambda seed: with_optuna(surface, pace, seed), options.seeds)}
+    usual, every = HalvingConfig(eta=ETA), HalvingConfig(eta=ETA, compare_from=0)
+    ways = [("tpe", "tpe", usual), ("gp", "gp", usual)]
+    if every.rungs(surface.epochs) != usual.rungs(surface.epochs):
+        ways.append(("tpe, compared from the first epoch on", "tpe", every))
+    for name, search, halving in ways:
+        rows[name] = played(
+            lambda seed, s=search, h=halving: Sweep(surface, pace, s, h, seed).seconds_to_hit(),
+            options.seeds,
+        )
+        rows[name]["times"] = rows["pythae"]["mean"] / rows[name]["mean"]
+    return rows
+
+
 def main() -> None:
-    """Play both searches, for runs as long as the grid's and for some times as long."""
+    """Play both searches, for runs as long as the grid's and as the longer ones."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--grid", type=Path, required=True)
+    parser.add_argument("--longer", type=Path)
     parser.add_argument("--seeds", type=int, default=100)
-    parser.add_argument("--ready", type=float, default=5.0)
-    parser.add_argument("--trial", type=float, default=0.3)
-    parser.add_argument("--epoch", type=float, default=0.37)
-    parser.add_argument("--pythae-ready", type=float, default=2.5)
-    parser.add_argument("--pythae", type=float, default=19.0)
-    parser.add_argument("--times", type=int, nargs="+", default=[1, 3])
+    parser.add_argument("--ready", type=float, default=3.8)
+    parser.add_argument("--trial", type=float, default=0.2)
+    parser.add_argument("--epoch", type=float, default=0.35)
+    parser.add_argument("--pythae-ready", type=float, default=2.2)
+    parser.add_argument("--pythae", type=float, default=0.6)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-    surface, result = Surface(options.grid), {}
-    for times in options.times:
-        pace = Pace(
-            ready=options.ready,
-            trial=options.trial,
-            epoch=times * options.epoch,
-            pythae_ready=options.pythae_ready,
-            pythae=times * options.pythae,
-        )
-        rows = {"pythae": played(lambda seed, p=pace: with_optuna(surface, p, seed), options.seeds)}
-        for search in ("tpe", "gp"):
-            rows[search] = played(
-                lambda seed, p=pace, s=search: Sweep(surface, p, s, seed).seconds_to_hit(),
-                options.seeds,
-            )
-            rows[search]["times"] = rows["pythae"]["mean"] / rows[search]["mean"]
-        result[f"runs {times} times as long"] = rows
+    files = ("grid", "longer", "out")
+    result = {name: value for name, value in vars(options).items() if name not in files}
+    for longer in [None] if options.longer is None else [None, options.longer]:
+        surface = Surface(options.grid, longer)
+        result[f"runs of {surface.epochs} epochs"] = rows = compared(surface, options)
         print(json.dumps(rows, indent=1), flush=True)
     if options.out:
-        told = {name: value for name, value in vars(options).items() if name not in ("grid", "out")}
-        options.out.write_text(json.dumps({**told, **result}, indent=1) + "\n")
+        options.out.write_text(json.dumps(result, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -135,7 +135,7 @@ def test_where_halving_begins_to_compare_is_said_or_as_usual(
     assert asked(halving=3).halving == HalvingConfig(eta=3)
     late = asked(halving=3, compare_from=0.2).halving
     assert late == HalvingConfig(eta=3, compare_from=0.2) and late.rungs(81) == (27,)
-    with pytest.raises(RecipeError, match="--compare-from 0.2 says where --halving begins"):
+    with pytest.raises(RecipeError, match=r"--compare-from 0\.2 says where --halving begins"):
         asked(compare_from=0.2)
 
 

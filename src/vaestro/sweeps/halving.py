@@ -27,7 +27,8 @@ class HalvingConfig(Config):
 
     def rungs(self, epochs: int) -> tuple[int, ...]:
         """The epochs after which trials are compared, the first one first."""
-        found, rung = [], epochs // self.eta
+        found: list[int] = []
+        rung = epochs // self.eta
         while rung >= 1 and (not found or rung >= self.compare_from * epochs):
             found.append(rung)
             rung //= self.eta
