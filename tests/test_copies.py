@@ -38,6 +38,7 @@ def test_what_has_ended_is_copied_and_can_be_read(tmp_path: Path) -> None:
     assert load(there / "trials" / "0001").evaluate("validation")["elbo"] < 0
 
 
+@pytest.mark.slow
 def test_a_plain_folder_is_a_url_too_and_what_is_there_is_not_copied_again(tmp_path: Path) -> None:
     there, root = tmp_path / "elsewhere", tmp_path / "s"
     carried_out(definition(VARY), 2, root, Wanted(copy_to=str(there)), Watching())

@@ -102,16 +102,18 @@ CASES: list[tuple[str, list[str], list[Edits]]] = [
     ("flat", ["training.log_steps=1"], [(), ("training.clip_norm=0.01",), ("training.epochs=2",)]),
     ("lengths", [], [("seed=1",), ("seed=2", "condition.dropout=0.3")]),
     ("lines", ["denoiser.channels=[8]"], [("seed=1",), ("seed=2",)]),
-    (
-        "grid",
-        ["denoiser.channels=[8]"],
-        [("seed=1",), ("seed=1", "denoiser.initialisation=xavier")],
-    ),
     ("volumes", ["denoiser.channels=[8]"], [("seed=1",), ("seed=2",)]),
 ]
+LONG = (
+    "grid",
+    ["denoiser.channels=[8]"],
+    [("seed=1",), ("seed=1", "denoiser.initialisation=xavier")],
+)
 
 
-@pytest.mark.parametrize(("name", "base", "edits"), CASES)
+@pytest.mark.parametrize(
+    ("name", "base", "edits"), [*CASES, pytest.param(*LONG, marks=pytest.mark.slow)]
+)
 def test_a_member_is_the_prior_that_it_is_alone(
     name: str, base: list[str], edits: list[Edits], trained: Path, tmp_path: Path
 ) -> None:
@@ -322,6 +324,7 @@ def test_one_for_another_model_is_refused_and_replaced(flat: Run) -> None:
     assert not (priors(run) / "population.json").exists()
 
 
+@pytest.mark.slow
 def test_the_commands(flat: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     root, out = str(flat.folder.root), tmp_path / "x.npz"
 

@@ -176,6 +176,7 @@ def test_every_reduction_is_one_effective_variance(reduction: Reduction, beta: f
     assert distortion == pytest.approx(best.distortion, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_annealing_changes_nothing_in_the_linear_case() -> None:
     """First at a hundredth of beta, then at beta: the optimum is the one without a ramp."""
     model = Linear(DIGITS, 10, {"kind": "fixed", "value": 0.5}, beta=0.01)

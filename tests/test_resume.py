@@ -190,6 +190,7 @@ def spawn(root: Path, *arguments: str, stderr: int = subprocess.DEVNULL) -> subp
     )
 
 
+@pytest.mark.slow
 def test_kill_9_at_any_moment(tmp_path: Path) -> None:
     """A real process, a real SIGKILL, three times at different moments, and then to the end."""
     straight = spawn(tmp_path / "straight")

@@ -83,6 +83,7 @@ def files(root: Path) -> dict[str, bytes]:
     return {str(p): p.read_bytes() for p in root.rglob("*") if p.is_file() and p.name != ".lock"}
 
 
+@pytest.mark.slow
 def test_a_study_may_gain_seeds_and_is_no_sweep(tmp_path: Path) -> None:
     root = tmp_path / "s"
     first = carry_out(one_cell(tmp_path), root, Wanted(), Watching())

@@ -22,7 +22,7 @@ from vaestro.models.vae import VAE
 from vaestro.probability.likelihoods.likelihood import Likelihood
 
 REMEMBERED = 16
-"""So many eigenvalues are kept: the runs of a sweep are examined on the same samples."""
+"""So many numbers are kept: the runs of a sweep are examined on the same samples."""
 
 _known: dict[bytes, float] = {}
 
@@ -48,8 +48,9 @@ class RunObservation:
         return -self.vae.likelihood.log_prob(x, decoded.outputs) - self._log_det
 
     def constant(self, x: Tensor) -> float:
-        """Of the best constant outputs."""
-        return constant_data_term(self.vae, x)
+        """Of the best constant outputs; two checks ask it of the same samples."""
+        key = _fingerprint("constant", self.vae.likelihood, self._log_det, x)
+        return _remembered(key, lambda: constant_data_term(self.vae, x))
 
     def critical_beta(self, x: Tensor) -> float | None:
         """The leading eigenvalue of the forecast's M for model-space samples x: (N, *), measured on
