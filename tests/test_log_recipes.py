@@ -73,8 +73,8 @@ def assembled(name: str, files: dict[str, Path]) -> Assembly:
     return assemble(recipe, choose(recipe.training))
 
 
-LARGE = ("norb-conv", "norb-conv-fitted")
-"""Recipes of which a few steps take half a minute."""
+LARGE = ("norb-conv", "norb-conv-fitted", "norb-pca-large", "streamline-beta")
+"""Recipes of which a few steps take half a minute, or as long as those of one like them."""
 
 
 @pytest.mark.parametrize(

@@ -130,7 +130,7 @@ class Linear:
         return self.terms()
 
 
-@pytest.mark.parametrize("latent", [2, 5, 10])
+@pytest.mark.parametrize("latent", [2, 5, pytest.param(10, marks=pytest.mark.slow)])
 def test_elbo_at_the_optimum_is_the_ppca_likelihood(latent: int) -> None:
     model = Linear(DIGITS, latent, {"kind": "shared"}, beta=1.0)
     terms = model.fit()
@@ -155,7 +155,7 @@ def test_subspace_norms_and_posterior_variances() -> None:
     torch.testing.assert_close(variances, tau / VALUES[:latent], atol=1e-3, rtol=0)
 
 
-@pytest.mark.parametrize("beta", [0.5, 4.0])
+@pytest.mark.parametrize("beta", [0.5, pytest.param(4.0, marks=pytest.mark.slow)])
 def test_beta_and_variance_act_as_one_product(beta: float) -> None:
     model = Linear(DIGITS, 10, {"kind": "fixed", "value": 0.5 / beta}, beta=beta)
     terms = model.fit()
@@ -164,7 +164,12 @@ def test_beta_and_variance_act_as_one_product(beta: float) -> None:
 
 @pytest.mark.parametrize(
     ("reduction", "beta"),
-    [("sum", 1.0), ("mean", 1 / 64), ("mean-both", 10 / 64), ("mean-batch-sum", 1 / 6400)],
+    [
+        ("sum", 1.0),
+        pytest.param("mean", 1 / 64, marks=pytest.mark.slow),
+        ("mean-both", 10 / 64),
+        pytest.param("mean-batch-sum", 1 / 6400, marks=pytest.mark.slow),
+    ],
 )
 def test_every_reduction_is_one_effective_variance(reduction: Reduction, beta: float) -> None:
     """Four ways to write the loss of tau = 0.5 have one optimum (N 64, K 10, B 100)."""
