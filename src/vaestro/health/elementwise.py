@@ -9,6 +9,7 @@ Shape letters: N samples, D elements, P outputs per element, K values, * the sam
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -163,30 +164,42 @@ def _inverse(second: Tensor) -> Tensor:
     return inverse
 
 
-def _shared_moved(
-    likelihood: Likelihood, parts: Sequence[Elements], shared: Tensor, reach: float
-) -> tuple[float, float]:
-    """A Newton step of a shared number at the best outputs for it, which go along; what it was
-    expected to gain, and how far it may go the next time."""
+class Profile(NamedTuple):
+    """How the sum over all elements changes with a shared number while their outputs stay best: the
+    first and second derivative; and minus how the outputs of each part (P, D) move with it."""
+
+    slope: float
+    bend: float
+    follow: list[Tensor]
+
+
+def _profile(likelihood: Likelihood, parts: Sequence[Elements], shared: Tensor) -> Profile:
     shared.requires_grad_()
     found = [_local(likelihood, part, shared) for part in parts]
     shared.requires_grad_(False)
-    slope, bend = 0.0, 0.0
-    follow = []
+    slope, bend, follow = 0.0, 0.0, []
     for here in found:
         assert here.shared is not None
         own, own_second, by_both = here.shared
-        answer = here.newton(by_both)  # minus how the best outputs move with the number
-        slope += float(own - (answer * here.first).sum())
-        bend += float(own_second - (answer * by_both).sum())
-        follow.append(answer)
-    step = slope / max(abs(bend), TINY)
+        follow.append(here.newton(by_both))
+        slope += float(own - (follow[-1] * here.first).sum())
+        bend += float(own_second - (follow[-1] * by_both).sum())
+    return Profile(slope, bend, follow)
+
+
+def _shared_moved(
+    likelihood: Likelihood, parts: Sequence[Elements], shared: Tensor, reach: float
+) -> tuple[float, float]:
+    """A Newton step of a shared number, with which the outputs go along, where that is better; what
+    it was expected to gain, and how far it may go the next time."""
+    profile = _profile(likelihood, parts, shared)
+    step = profile.slope / max(abs(profile.bend), TINY)
     step = max(-reach, min(reach, step))
+    expected = 0.5 * abs(profile.slope * step)
     before, kept = _total(likelihood, parts), [part.outputs for part in parts]
     shared -= step
-    for part, answer in zip(parts, follow, strict=True):
-        part.outputs = part.outputs + answer * step
-    expected = 0.5 * abs(slope * step)
+    for part, follow in zip(parts, profile.follow, strict=True):
+        part.outputs = part.outputs + follow * step
     if _total(likelihood, parts) <= before or expected <= TINY:
         return expected, 2 * reach
     shared += step
