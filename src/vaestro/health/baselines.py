@@ -140,7 +140,7 @@ def fitted_constant(likelihood: Likelihood, x: Tensor) -> Constant:
 
 def _laplace(held: Laplace, x: Tensor) -> Constant:
     """The median, and of a learned scale the mean distance from it, no less than its floor."""
-    median = x.quantile(0.5, dim=0) if len(x) > 1 else x[0]
+    median = x.quantile(0.5, dim=0)
     spread, outputs = held.spread, median[None]
     distance = (x - median).abs().mean(0)
     shared = distance.mean()
