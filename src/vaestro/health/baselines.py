@@ -24,6 +24,7 @@ from vaestro.probability.likelihoods.spread_parts import (
     FittedSpread,
     OptimalSpread,
     SharedSpread,
+    Spread,
 )
 from vaestro.transforms.moments import Batches, Moments, measure
 
@@ -141,41 +142,29 @@ def fitted_constant(likelihood: Likelihood, x: Tensor) -> Constant:
 def _laplace(held: Laplace, x: Tensor) -> Constant:
     """The median, and of a learned scale the mean distance from it, no less than its floor."""
     median = x.quantile(0.5, dim=0)
-    spread, outputs = held.spread, median[None]
-    distance = (x - median).abs().mean(0)
-    shared = distance.mean()
-    if isinstance(spread, FittedSpread):
-        outputs = torch.stack([median, _raw(distance, spread.log_floor)])
-    elif isinstance(spread, OptimalSpread):
-        _recorded(spread, shared)
-    elif isinstance(spread, SharedSpread):
-        spread.raw_log.data.copy_(_raw(shared, spread.log_floor))
+    outputs = _with_spread(held.spread, median, (x - median).abs().mean(0))
     return Constant(held, outputs, mean_data_term(held, outputs, lambda: iter(x.split(256))))
-
-
-def _recorded(spread: OptimalSpread, best: Tensor) -> None:
-    """Leave a value as all that an optimal spread remembers."""
-    spread.average.fill_(float(best))
-    spread.count.fill_(1)
 
 
 def _gaussian(held: Gaussian, mean: Tensor, variance: Tensor) -> Constant:
     """The mean, and of a learned variance the data's, no less than its floor."""
-    spread, outputs = held.spread, mean[None]
-    shared = variance.mean()
-    if isinstance(spread, FittedSpread):
-        raw = _raw(variance, spread.log_floor)
-        outputs = torch.stack([mean, raw])
-        best = torch.exp(spread.log_quantity(raw))
-    elif isinstance(spread, OptimalSpread):
-        _recorded(spread, shared)
-        best = shared.clamp(min=spread.config.floor)
-    else:
-        if isinstance(spread, SharedSpread):
-            spread.raw_log.data.copy_(_raw(shared, spread.log_floor))
-        best = torch.exp(spread.log_quantity(None)).detach()
+    outputs = _with_spread(held.spread, mean, variance)
+    best = torch.exp(held.spread.log_quantity(outputs[1] if len(outputs) > 1 else None)).detach()
     nats = variance / best + torch.log(2 * math.pi * best)
     return Constant(held, outputs, 0.5 * float(nats.expand_as(variance).sum()))
+
+
+def _with_spread(spread: Spread, location: Tensor, quantity: Tensor) -> Tensor:
+    """The outputs (P, *) of a location (*) whose spread is best at `quantity` (*); one that all
+    elements share is left at its mean."""
+    if isinstance(spread, FittedSpread):
+        return torch.stack([location, _raw(quantity, spread.log_floor)])
+    if isinstance(spread, OptimalSpread):
+        spread.average.fill_(float(quantity.mean()))
+        spread.count.fill_(1)
+    elif isinstance(spread, SharedSpread):
+        spread.raw_log.data.copy_(_raw(quantity.mean(), spread.log_floor))
+    return location[None]
 
 
 def _raw(quantity: Tensor, log_floor: float) -> Tensor:
