@@ -130,7 +130,9 @@ def test_the_constant_is_a_stationary_point_and_the_best(
     assert constant.data_term == pytest.approx(float(nats), rel=1e-6)
 
 
-HARD = [case for case in NAMES if case[0]["kind"] not in ("gaussian", "bernoulli", "poisson")][1:]
+BY_SAMPLES = ("laplace", "student-t", "negative-binomial", "discretised-logistic")
+HARD = [case for case in NAMES if case[0]["kind"] in BY_SAMPLES]
+"""Families whose best constant is not read from moments."""
 
 
 @pytest.mark.parametrize(("config", "values"), HARD, ids=lambda case: str(case)[:48])
@@ -142,8 +144,7 @@ def test_atoms_edges_and_few_samples(config: dict[str, Any], values: str, count:
     ends = torch.where(drawn < 0.5, 0.0, 29.0)
     rare = torch.where(drawn < 0.02, 29.0, 0.0)
     whole = (3 + 4 * drawn).round()
-    x = torch.stack([torch.zeros(count), rare, ends, whole, torch.full((count,), 29.0)], 1)
-    x = (x / 30 + 1 / 60 if values == "unit" else x).double()
+    x = torch.stack([torch.zeros(count), rare, ends, whole, torch.full((count,), 29.0)], 1).double()
     likelihood = likelihood_of(config, values)
     constant, _, _ = parts(likelihood, x)
     assert torch.isfinite(constant.outputs).all()

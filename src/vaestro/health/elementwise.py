@@ -33,8 +33,8 @@ TINY = 1e-12
 
 @dataclass
 class Elements:
-    """Some elements: the values (K, D) that samples have there and their shares (K, D); the outputs
-    (P, D) so far; by how much the step of each is shortened, (D,)."""
+    """Some elements: the values (K, D) that samples have there and their shares (K, D), or a
+    scalar; the outputs (P, D) so far; by how much the step of each is shortened, (D,)."""
 
     values: Tensor
     shares: Tensor
@@ -49,8 +49,7 @@ class Elements:
         return (self.shares * nats.reshape(count, width)).sum(0)
 
 
-@dataclass
-class Local:
+class Local(NamedTuple):
     """What is known at a place: the derivatives by the outputs of each element, first (P, D) and
     second as the inverse of their absolute value (D, P, P); by a shared number, first and second,
     and by both (P, D)."""
@@ -68,10 +67,7 @@ def solved(likelihood: Likelihood, x: Tensor, starts: Sequence[Tensor]) -> Tenso
     """The outputs (P, *) at which the samples x: (N, *) are likeliest, from whichever of `starts`
     (P, *) is better for an element. `likelihood` is in 64 bits, as x is; its one parameter, where
     it has one, is left at its best value."""
-    parts = [
-        _begun(likelihood, some, [start.flatten(1)[:, place] for start in starts])
-        for some, place in _chunks(x.flatten(1))
-    ]
+    parts = _begun(likelihood, x.flatten(1), torch.stack([one.flatten(1) for one in starts]))
     parameters = list(likelihood.parameters())
     reach = REACH
     for _ in range(ROUNDS):
@@ -84,36 +80,28 @@ def solved(likelihood: Likelihood, x: Tensor, starts: Sequence[Tensor]) -> Tenso
     return torch.cat([part.outputs for part in parts], 1).reshape(starts[0].shape)
 
 
-def _chunks(x: Tensor) -> list[tuple[tuple[Tensor, Tensor], slice]]:
-    """Values and shares (K, D) of x: (N, D), a stretch of elements at a time. Samples with few
-    distinct values are counted."""
-    count, width = x.shape
-    known = x.unique()
+def _begun(likelihood: Likelihood, x: Tensor, starts: Tensor) -> list[Elements]:
+    """The elements of x: (N, D), a stretch at a time, each at its best one of `starts` (S, P, D).
+    Samples with few distinct values are counted."""
+    count, known = len(x), x.unique()
     counted = len(known) <= count // 2
     size = max(1, AT_ONCE // (len(known) if counted else count))
-    places = [slice(start, min(start + size, width)) for start in range(0, width, size)]
-    return [(_counted(x[:, at], known) if counted else _all(x[:, at]), at) for at in places]
+    parts = []
+    for some, begin in zip(x.split(size, 1), starts.split(size, 2), strict=True):
+        values, shares = _counted(some, known) if counted else (some, some.new_tensor(1 / count))
+        part = Elements(values, shares, begin[0], x.new_zeros(some.shape[1]))
+        nats = torch.stack([part.nats(likelihood, one) for one in begin])
+        best = nats.nan_to_num(nan=torch.inf).argmin(0)
+        part.outputs = begin.gather(0, best.expand(1, *begin[0].shape))[0]
+        parts.append(part)
+    return parts
 
 
 def _counted(x: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
+    """The known values and the share of each in x: (N, D), both (K, D)."""
     shares = x.new_zeros(len(known), x.shape[1])
     shares.scatter_add_(0, torch.searchsorted(known, x.contiguous()), torch.ones_like(x))
     return known[:, None].expand_as(shares), shares / len(x)
-
-
-def _all(x: Tensor) -> tuple[Tensor, Tensor]:
-    return x, torch.full_like(x, 1 / len(x))
-
-
-def _begun(
-    likelihood: Likelihood, some: tuple[Tensor, Tensor], starts: Sequence[Tensor]
-) -> Elements:
-    values, shares = some
-    part = Elements(values, shares, starts[0].clone(), values.new_zeros(values.shape[1]))
-    nats = torch.stack([part.nats(likelihood, start) for start in starts])
-    best = nats.nan_to_num(nan=torch.inf).argmin(0)
-    part.outputs = torch.stack(list(starts)).gather(0, best.expand(1, *starts[0].shape))[0]
-    return part
 
 
 def _improved(likelihood: Likelihood, part: Elements) -> float:
